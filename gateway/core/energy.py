@@ -1,0 +1,64 @@
+"""From readings to energy registers in Wh."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from gateway.domain.meters import ENERGY_IMPORT, Reading
+
+THOUSAND = Decimal(1000)
+PHASES = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
+
+
+def energy_wh_of(reading: Reading) -> Decimal | None:
+    """The reading as Wh if it is a usable import register, else None.
+
+    Signed blobs carry no number; a negative or non-finite register is a fault of the meter and moves no energy.
+    """
+    value = reading.value
+    if value is None or reading.measurand != ENERGY_IMPORT or not value.is_finite() or value < 0:
+        return None
+    if reading.multiplier:
+        value = value.scaleb(reading.multiplier)
+    if reading.unit == "Wh":
+        return value
+    return value * THOUSAND if reading.unit.casefold() == "kwh" else None if reading.unit.casefold() != "wh" else value
+
+
+def registers_of(readings: Iterable[Reading]) -> Iterator[tuple[datetime, Decimal]]:
+    """One register per moment, in order of time.
+
+    Stations report one register several times over: per phase, at inlet and outlet.  A total at the outlet is best,
+    then
+    a total elsewhere on the car's side; phases are summed only where there is no total.  The grid's side is not the
+    car's.
+    """
+    moments: dict[datetime, dict[str, Decimal]] = {}
+    for reading in readings:
+        value = energy_wh_of(reading)
+        if value is not None:
+            moments.setdefault(reading.at, {})[_source_of(reading)] = value
+    for at in moments if len(moments) < 2 else sorted(moments):
+        best = _best_of(moments[at])
+        if best is not None:
+            yield at, best
+
+
+def _source_of(reading: Reading) -> str:
+    if reading.phase is None:
+        return "total" if reading.location in (None, "Outlet") else f"total@{reading.location}"
+    if reading.phase in PHASES:
+        return f"phase {reading.phase[:2]}{'' if reading.location in (None, 'Outlet') else '@' + str(reading.location)}"
+    return f"other {reading.phase}"
+
+
+def _best_of(sources: dict[str, Decimal]) -> Decimal | None:
+    if "total" in sources:
+        return sources["total"]
+    for location in ("Cable", "EV", "Upstream", "Body"):
+        if f"total@{location}" in sources:
+            return sources[f"total@{location}"]
+    phases = [value for source, value in sources.items() if source.startswith("phase") and "@" not in source]
+    if phases:
+        return sum(phases, Decimal(0))
+    return sources.get("total@Inlet")

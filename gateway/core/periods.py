@@ -1,0 +1,68 @@
+"""The periods of a session: stretches of one phase, each with the energy drawn in it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from gateway.domain.sessions import Period, Phase
+
+SHARE = Decimal("0.001")
+"""Energy that falls between two readings is shared out in whole mWh; the rest goes to the last share."""
+
+
+def cut_period(periods: tuple[Period, ...], at: datetime, phase: Phase) -> tuple[Period, ...]:
+    """The periods with `phase` from `at` on; the same phase again cuts nothing."""
+    last = periods[-1]
+    if last.phase is phase:
+        return periods
+    if at > last.start_at:
+        return (*periods, Period(start_at=at, phase=phase))
+    if len(periods) > 1 and periods[-2].phase is phase:  # an empty stretch between two alike vanishes
+        merged = replace(periods[-2], energy_wh=periods[-2].energy_wh + last.energy_wh)
+        return (*periods[:-2], merged)
+    return (*periods[:-1], replace(last, phase=phase))
+
+
+def add_energy(periods: tuple[Period, ...], since: datetime, until: datetime, energy_wh: Decimal) -> tuple[Period, ...]:
+    """Share out what a register rose by between two readings.
+
+    A car draws while it charges: the charging time between the readings gets all of it, evenly; only if there was none
+    is it spread over the whole stretch.
+    """
+    last = periods[-1]
+    if last.start_at <= since or len(periods) == 1:
+        return (*periods[:-1], replace(last, energy_wh=last.energy_wh + energy_wh))
+    spans = _spans(periods, since, until)
+    charging = [
+        span if period.phase is Phase.CHARGING else timedelta(0) for period, span in zip(periods, spans, strict=True)
+    ]
+    weights = charging if any(charging) else spans
+    whole = sum(weights, timedelta(0))
+    if not whole:
+        return (*periods[:-1], replace(last, energy_wh=last.energy_wh + energy_wh))
+    return _share(periods, weights, whole, energy_wh)
+
+
+def _spans(periods: Sequence[Period], since: datetime, until: datetime) -> list[timedelta]:
+    ends = [period.start_at for period in periods[1:]] + [max(until, periods[-1].start_at)]
+    starts = [min(since, periods[0].start_at)] + [period.start_at for period in periods[1:]]
+    return [max(timedelta(0), min(end, until) - max(start, since)) for start, end in zip(starts, ends, strict=True)]
+
+
+def _share(
+    periods: tuple[Period, ...], weights: list[timedelta], whole: timedelta, energy_wh: Decimal
+) -> tuple[Period, ...]:
+    rest = energy_wh
+    last = max(index for index, weight in enumerate(weights) if weight)
+    shared = []
+    for index, (period, weight) in enumerate(zip(periods, weights, strict=True)):
+        share = rest if index == last else Decimal(0)
+        if weight and index != last:
+            share = (energy_wh * (weight // MICROSECOND) / (whole // MICROSECOND)).quantize(SHARE)
+            rest -= share
+        shared.append(replace(period, energy_wh=period.energy_wh + share) if share else period)
+    return tuple(shared)
+
+
+MICROSECOND = timedelta(microseconds=1)

@@ -1,0 +1,56 @@
+"""Bills."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from gateway.domain.ids import PartyId
+from gateway.domain.money import Price
+from gateway.domain.sessions import Phase, Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdrPeriod:
+    """A charging period; its time is `duration_s`, billed as TIME or PARKING_TIME by its phase."""
+
+    start_at: datetime
+    phase: Phase
+    duration_s: Decimal
+    energy_wh: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What a session costs, in parts that add up to `cost`; None: no component of that kind."""
+
+    cost: Price
+    fixed: Price | None = None
+    energy: Price | None = None
+    time: Price | None = None
+    parking: Price | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cdr:
+    """A sealed bill: made once, never changed.
+
+    `ordinal` counts without gaps per owner (the partner it is for; None: nobody's but ours); the store gives it.
+    """
+
+    id: str
+    session_id: str
+    party: PartyId
+    partner_id: str | None
+    terms: Terms
+    started_at: datetime
+    ended_at: datetime
+    currency: str
+    periods: tuple[CdrPeriod, ...]
+    totals: Totals
+    energy_wh: Decimal
+    time_s: Decimal
+    parking_time_s: Decimal
+    flags: frozenset[str] = frozenset()
+    remark: str | None = None
+    ordinal: int = 0
+    last_updated: datetime

@@ -1,0 +1,62 @@
+"""Systems we exchange OCPI with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.domain.ids import PartyId
+
+
+class PartnerStatus(StrEnum):
+    INVITED = "INVITED"
+    """We gave out a token A; the partner has not registered yet."""
+    REGISTERING = "REGISTERING"
+    """We are registering with the partner: its calls back are answered."""
+    REGISTERED = "REGISTERED"
+    ENDED = "ENDED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerRole:
+    party: PartyId
+    role: str
+    name: str
+    business_details: str | None = None
+    """The rest of its business details, as JSON text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    identifier: str
+    role: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """One eMSP or hub connection.
+
+    Inbound credentials tokens are keyed hashes: `token_a_hash` admits to versions and credentials only, `token_hash`
+    is the
+    current one, `old_token_hash` stays valid until the new one is used or `old_token_until` has passed.
+    `outbound_token` is encrypted with a key outside the database.
+    """
+
+    id: str
+    name: str
+    role: str
+    status: PartnerStatus
+    created_at: datetime
+    last_updated: datetime
+    token_a_hash: str | None = None
+    token_hash: str | None = None
+    old_token_hash: str | None = None
+    old_token_until: datetime | None = None
+    versions_url: str | None = None
+    outbound_token: str | None = None
+    version: str | None = None
+    roles: tuple[PartnerRole, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    sees_unpublished: bool = False
+    raw_token: bool = False
+    revision: int = 0

@@ -1,0 +1,104 @@
+"""Drivers' cards and contracts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.domain.ids import PartyId
+
+
+class TokenType(StrEnum):
+    RFID = "RFID"
+    APP_USER = "APP_USER"
+    AD_HOC_USER = "AD_HOC_USER"
+    EMAID = "EMAID"
+    OTHER = "OTHER"
+
+
+class Whitelist(StrEnum):
+    ALWAYS = "ALWAYS"
+    ALLOWED = "ALLOWED"
+    ALLOWED_OFFLINE = "ALLOWED_OFFLINE"
+    NEVER = "NEVER"
+
+
+class LocalStatus(StrEnum):
+    ACCEPTED = "accepted"
+    BLOCKED = "blocked"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A token of an eMSP, keyed by (party, uid, type); uid compares without case.
+
+    `extra` holds what the eMSP sent beyond these fields (energy_contract and the like), as JSON text.
+    """
+
+    partner_id: str
+    party: PartyId
+    uid: str
+    type: str
+    contract_id: str
+    issuer: str
+    valid: bool
+    whitelist: Whitelist
+    last_updated: datetime
+    visual_number: str | None = None
+    group_id: str | None = None
+    language: str | None = None
+    default_profile_type: str | None = None
+    extra: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalToken:
+    """The operator's word about a uid: a token of its own (`status`; billed by nobody through OCPI), or, where several
+    eMSPs pushed the same uid, whose token counts (`preferred_partner_id`, `status` None)."""
+
+    uid: str
+    last_updated: datetime
+    status: LocalStatus | None = None
+    group_id: str | None = None
+    preferred_partner_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdToken:
+    """What a station sent to identify the driver; `type` is the OCPP 2.x type, None in 1.6."""
+
+    value: str
+    type: str | None = None
+
+
+class AuthMethod(StrEnum):
+    AUTH_REQUEST = "AUTH_REQUEST"
+    COMMAND = "COMMAND"
+    WHITELIST = "WHITELIST"
+
+
+class AuthStatus(StrEnum):
+    """The decision on a token, in neutral words; each OCPP version has its own for them."""
+
+    ACCEPTED = "ACCEPTED"
+    BLOCKED = "BLOCKED"
+    EXPIRED = "EXPIRED"
+    INVALID = "INVALID"
+    UNKNOWN = "UNKNOWN"
+    AMBIGUOUS = "AMBIGUOUS"
+    """Two valid tokens of different eMSPs with this uid: refused until the operator prefers one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """A decision on a token and its reason, in words for the trace.
+
+    `token` is the eMSP's, None for a local or refused one.
+    """
+
+    status: AuthStatus
+    reason: str
+    token: Token | None = None
+    group_id: str | None = None
+    auth_method: AuthMethod = AuthMethod.WHITELIST
+    authorization_reference: str | None = None

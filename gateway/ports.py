@@ -1,0 +1,389 @@
+"""What the flows need of the world: a store, the stations, the clock, secrets, and a place to write traces.
+
+A `Work` is data.  The store stamps `last_updated` and `revision`, commits all changes or none, and then publishes the
+stamped objects to its subscriber before the caller goes on: memory is what the store says, never what the caller hopes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from gateway.domain.cdrs import Cdr
+from gateway.domain.events import MessageQuarantined, NoticeReported
+from gateway.domain.ids import ConnectorKey
+from gateway.domain.locations import EvseStatus, Location
+from gateway.domain.partners import Partner
+from gateway.domain.sessions import Fact, Session
+from gateway.domain.stations import ConnectorStatus, Deviation, Station
+from gateway.domain.tariffs import Tariff
+from gateway.domain.tokens import LocalToken, Token
+
+T = TypeVar("T")
+
+# --- changes: what a Work may contain -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SaveStation:
+    """Insert (revision 0) or update (the stored revision must equal `station.revision`)."""
+
+    station: Station
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteStation:
+    station_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveConnectorStatus:
+    status: ConnectorStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SaveSession:
+    """Insert (revision 0) or update.  An update writes the fold; `write_terms` writes the rest too (terms, id_token,
+    key,
+    partner_id, remote_start_id)."""
+
+    session: Session
+    write_terms: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AppendFact:
+    """A fact whose (session, key) is stored already fails the Work with ConflictError."""
+
+    session_id: str
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class SaveCdr:
+    """The store gives `ordinal` and `last_updated`; a second CDR for a session fails the Work with ConflictError."""
+
+    cdr: Cdr
+
+
+@dataclass(frozen=True, slots=True)
+class SaveLocation:
+    """Insert or replace a location with its EVSEs; the store stamps what changed, upwards to the location."""
+
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class SaveEvseStatus:
+    """Set the published status of one EVSE; EVSE and location get the same new `last_updated`, given by the store."""
+
+    location_id: str
+    evse_uid: str
+    status: EvseStatus
+    last_updated: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveTariff:
+    tariff: Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTariff:
+    tariff_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveToken:
+    """Insert or replace by (party, uid, type); one older than the stored is kept out silently."""
+
+    token: Token
+
+
+@dataclass(frozen=True, slots=True)
+class SaveLocalToken:
+    token: LocalToken
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteLocalToken:
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavePartner:
+    """Insert (revision 0) or update."""
+
+    partner: Partner
+
+
+@dataclass(frozen=True, slots=True)
+class DropPartnerTokens:
+    """Make every token the partner pushed invalid for good (its registration ended)."""
+
+    partner_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveDeviation:
+    """Insert, or count up the one with the same station, action, path and problem."""
+
+    deviation: Deviation
+
+
+@dataclass(frozen=True, slots=True)
+class SaveNotice:
+    notice: NoticeReported
+
+
+@dataclass(frozen=True, slots=True)
+class SaveQuarantined:
+    message: MessageQuarantined
+
+
+@dataclass(frozen=True, slots=True)
+class SaveLateFact:
+    """A fact that came after its session was sealed (or fits no session, `session_id` None): kept and listed."""
+
+    station_id: str
+    session_id: str | None
+    fact: Fact
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveIncident:
+    """A failed handshake or a refusal, kept over restarts for the technician."""
+
+    station_id: str
+    at: datetime
+    kind: str
+    text: str
+
+
+Change = (
+    SaveStation
+    | DeleteStation
+    | SaveConnectorStatus
+    | SaveSession
+    | AppendFact
+    | SaveCdr
+    | SaveLocation
+    | SaveEvseStatus
+    | SaveTariff
+    | DeleteTariff
+    | SaveToken
+    | SaveLocalToken
+    | DeleteLocalToken
+    | SavePartner
+    | DropPartnerTokens
+    | SaveDeviation
+    | SaveNotice
+    | SaveQuarantined
+    | SaveLateFact
+    | SaveIncident
+)
+
+Work = Sequence[Change]
+Publish = Callable[[Sequence[Change]], None]
+"""Called with the stamped changes of a batch, in order, after its commit and before its callers go on."""
+
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageAsked:
+    """A page of a list.  `date_from` inclusive, `date_to` exclusive, both on last_updated.
+
+    `after` (from the Link of the page before) wins over `offset`.
+    """
+
+    offset: int
+    limit: int
+    date_from: datetime | None = None
+    date_to: datetime | None = None
+    after: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """`total` counts all that match; `next_after` continues, None on the last page."""
+
+    items: tuple[T, ...]
+    total: int
+    next_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    no: int
+    message: MessageQuarantined
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateFact:
+    no: int
+    station_id: str
+    session_id: str | None
+    fact: Fact
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdrRow:
+    """A CDR on a page: `body` is its stored rendering in the version asked for, else `cdr` is filled."""
+
+    cdr_id: str
+    body: bytes | None
+    cdr: Cdr | None
+
+
+class Store(Protocol):
+    """The one place where facts live.  `commit` returns the stamped changes once they are durable.
+
+    Raises of `commit`: RevisionConflictError, ConflictError, StoreDownError, StoreFullError.
+    """
+
+    async def commit(self, work: Work, *, bulk: bool = False) -> Sequence[Change]: ...
+
+    # whole tables that fit in memory, read at start
+    async def load_stations(self) -> Sequence[Station]: ...
+    async def load_connector_statuses(self) -> Sequence[ConnectorStatus]: ...
+    async def load_locations(self) -> Sequence[Location]: ...
+    async def load_tariffs(self) -> Sequence[Tariff]: ...
+    async def load_partners(self) -> Sequence[Partner]: ...
+    async def load_unsealed_sessions(self) -> Sequence[Session]: ...
+
+    """Every session without a CDR that is open, waits for its seal, or is held."""
+
+    # points
+    async def next_transaction_no(self) -> int: ...
+
+    """A positive int32, never given twice."""
+
+    async def find_session_by_transaction(self, station_id: str, transaction_id: str) -> Session | None: ...
+    async def find_session_by_start(self, start_key: str) -> Session | None: ...
+    async def find_session(self, session_id: str) -> Session | None: ...
+    async def find_session_by_time(self, key: ConnectorKey, at: datetime) -> Session | None: ...
+
+    """The session on this plug whose span holds `at`, the latest if several."""
+
+    async def load_facts(self, session_id: str) -> Sequence[Fact]: ...
+    async def has_fact(self, session_id: str, key: str) -> bool: ...
+    async def find_tokens(self, uid: str) -> Sequence[Token]: ...
+
+    """Every partner's tokens with this uid, compared without case."""
+
+    async def find_token(self, country_code: str, party_id: str, uid: str, type_: str) -> Token | None: ...
+    async def find_local_token(self, uid: str) -> LocalToken | None: ...
+    async def find_cdr(self, cdr_id: str) -> Cdr | None: ...
+    async def find_cdr_by_session(self, session_id: str) -> Cdr | None: ...
+
+    # lists
+    async def page_sessions(self, partner_id: str, party: str | None, page: PageAsked) -> Page[Session]: ...
+
+    """Published sessions of a partner's tokens, in order of creation; `party` ("CC*PID") narrows to one of ours."""
+
+    async def page_cdrs(self, partner_id: str, party: str | None, version: str, page: PageAsked) -> Page[CdrRow]: ...
+    async def save_cdr_renderings(self, version: str, bodies: Sequence[tuple[str, bytes]]) -> None: ...
+    async def list_sessions(
+        self, *, limit: int, offset: int = 0, station_id: str | None = None
+    ) -> Sequence[Session]: ...
+
+    """The operator's view: newest first, of every partner and of none."""
+
+    async def list_cdrs(self, *, limit: int, offset: int = 0) -> Sequence[Cdr]: ...
+    async def list_local_tokens(self) -> Sequence[LocalToken]: ...
+    async def list_ambiguous_uids(self) -> Sequence[str]: ...
+    async def list_deviations(self, station_id: str) -> Sequence[Deviation]: ...
+    async def list_quarantined(self, *, limit: int) -> Sequence[Quarantined]: ...
+    async def list_late_facts(self, *, limit: int) -> Sequence[LateFact]: ...
+    async def list_notices(self, station_id: str | None, *, limit: int) -> Sequence[NoticeReported]: ...
+    async def list_incidents(self, station_id: str | None, *, limit: int) -> Sequence[SaveIncident]: ...
+
+
+# --- stations ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOutcome:
+    """How a call to a station went.
+
+    `outcome`: accepted (a CALLRESULT came: `payload`), call_error (`error_code`, `error_description`, `payload` its
+    details),
+    timeout, offline, or invalid (the payload asked for breaks the schema: nothing was sent; `error_description` says
+    where).
+    """
+
+    outcome: str
+    payload: dict[str, Any] | None = None
+    error_code: str | None = None
+    error_description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionInfo:
+    station_id: str
+    version: str
+    since: datetime
+    last_seen: datetime
+    remote: str
+    is_tls: bool
+    tls: str | None = None
+
+
+class Stations(Protocol):
+    """The stations that are connected."""
+
+    async def call(self, station_id: str, action: str, payload: dict[str, Any], *, timeout_s: float) -> CallOutcome: ...
+    def find_connection(self, station_id: str) -> ConnectionInfo | None: ...
+    def list_connections(self) -> Sequence[ConnectionInfo]: ...
+    async def disconnect(self, station_id: str, reason: str) -> None:
+        """Close the station's connection, if any (its password changed, it was deleted)."""
+
+
+# --- the rest --------------------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC."""
+
+
+class Secrets(Protocol):
+    """Keys that live outside the database."""
+
+    def keyed_hash(self, secret: bytes) -> str: ...
+    def encrypt(self, text: str) -> str: ...
+    def decrypt(self, text: str) -> str: ...
+    def new_token(self) -> str:
+        """A fresh high-entropy credentials token, U+0021 to U+007E."""
+
+
+class Ids(Protocol):
+    def new(self) -> str:
+        """A fresh unique id of 36 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEntry:
+    """`direction`: "in", "out", or "event" (a handshake, a refusal, a close)."""
+
+    at: datetime
+    station_id: str
+    direction: str
+    text: str
+    reason: str | None = None
+
+
+class Trace(Protocol):
+    """The technician's window: the last frames of all stations in memory, refusals also on disk."""
+
+    def frame(self, station_id: str, direction: str, text: str) -> None:
+        """Cheap: called for every frame."""
+
+    def event(self, station_id: str, kind: str, text: str) -> None:
+        """Something to be seen: a failed handshake, a refused message, a close."""
+
+    def entries(self, station_id: str | None, *, limit: int) -> Sequence[TraceEntry]: ...

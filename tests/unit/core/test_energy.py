@@ -1,0 +1,65 @@
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from gateway.core.energy import energy_wh_of, registers_of
+from gateway.domain.meters import Reading
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def reading(value: str, **changes: object) -> Reading:
+    return Reading(at=AT, value=Decimal(value), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "wh"),
+    [
+        (reading("1500"), Decimal(1500)),
+        (reading("1.5", unit="kWh"), Decimal(1500)),
+        (reading("1.5", unit="KWH"), Decimal(1500)),
+        (reading("15", multiplier=2), Decimal(1500)),
+        (reading("1.5", unit="kWh", multiplier=-3), Decimal("1.5")),
+        (reading("7.4", measurand="Power.Active.Import", unit="kW"), None),
+        (reading("5", measurand="Energy.Active.Export.Register"), None),
+        (reading("-1"), None),
+        (reading("NaN"), None),
+        (reading("5", unit="varh"), None),
+        (Reading(at=AT, value=None, raw="OCMF|{}|{}", format="SignedData"), None),
+    ],
+)
+def test_a_reading_is_energy_in_wh_or_none(given: Reading, wh: Decimal | None) -> None:
+    assert energy_wh_of(given) == wh
+
+
+def test_a_total_beats_its_phases_and_the_outlet_beats_the_inlet() -> None:
+    readings = [
+        reading("100", phase="L1"),
+        reading("999", location="Inlet"),
+        reading("330", location="Outlet"),
+        reading("110", phase="L2"),
+    ]
+
+    assert list(registers_of(readings)) == [(AT, Decimal(330))]
+
+
+def test_phases_are_summed_where_there_is_no_total() -> None:
+    readings = [
+        reading("100", phase="L1"),
+        reading("110", phase="L2"),
+        reading("120", phase="L3"),
+        reading("0", phase="N"),
+    ]
+
+    assert list(registers_of(readings)) == [(AT, Decimal(330))]
+
+
+def test_the_inlet_serves_where_nothing_else_is_told() -> None:
+    assert list(registers_of([reading("999", location="Inlet")])) == [(AT, Decimal(999))]
+
+
+def test_moments_come_in_order_of_time() -> None:
+    later = Reading(at=AT + timedelta(minutes=1), value=Decimal(20))
+
+    assert list(registers_of([later, reading("10")])) == [(AT, Decimal(10)), (later.at, Decimal(20))]
