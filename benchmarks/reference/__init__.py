@@ -1,0 +1,1 @@
+"""The servers that the gateway is measured against; they know nothing of it."""

@@ -1,0 +1,77 @@
+"""The command line: `gateway run`."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gateway import __version__
+from gateway.app import Gateway
+from gateway.config import Settings, load_settings
+from gateway.errors import GatewayError
+from gateway.ops.logs import configure_logs
+
+GOOD, FAILED, USAGE_PROBLEM = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code: 0 good, 1 failed, 2 a usage or settings problem."""
+    args = _parser().parse_args(argv)
+    try:
+        settings = load_settings(args.config, os.environ)
+    except GatewayError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return USAGE_PROBLEM
+    if args.command == "check":
+        print("the settings are good")
+        return GOOD
+    configure_logs(settings.log.level, settings.log.format)
+    try:
+        _run(settings)
+    except GatewayError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return FAILED
+    except OSError as error:
+        print(f"gateway: cannot start: {error}; is a port in use, or data_dir not writable?", file=sys.stderr)
+        return FAILED
+    return GOOD
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gateway", description="OCPP-to-OCPI charge point gateway.")
+    parser.add_argument("--version", action="version", version=f"gateway {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in (("run", "run the gateway until SIGTERM"), ("check", "read the settings and say what is wrong")):
+        command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+        command.add_argument("--config", type=Path, help="TOML file; without it, defaults and GATEWAY_… variables")
+    return parser
+
+
+def _run(settings: Settings) -> None:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop where it installs; asyncio's own works as well, slower and with more memory per TLS connection."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return asyncio.new_event_loop
+    return new_event_loop
+
+
+async def _serve(settings: Settings) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    gateway = Gateway(settings)
+    await gateway.start()
+    with contextlib.suppress(asyncio.CancelledError):
+        await stopped.wait()
+    await gateway.stop()

@@ -1,0 +1,110 @@
+"""`/partners`: eMSPs and hubs; secrets are shown once, when they are made."""
+
+from typing import Annotated, Any, Literal, Self
+
+from aiohttp import web
+from pydantic import StringConstraints, model_validator
+
+from gateway.console.answers import answer
+from gateway.console.bodies import parse_model, read_object
+from gateway.console.fields import Strict, String100, Url
+from gateway.console.parts import PARTS
+from gateway.domain.partners import Partner
+from gateway.errors import NotFoundError
+
+
+class PartnerInput(Strict):
+    """With `versions_url` and `token` (a token A of the partner's) we register with it, else it registers with us."""
+
+    name: String100
+    role: Literal["EMSP", "HUB", "NAP", "NSP", "OTHER", "SCSP"] = "EMSP"
+    versions_url: Url | None = None
+    token: Annotated[str, StringConstraints(max_length=64, pattern=r"^[!-~]+$")] | None = None
+
+    @model_validator(mode="after")
+    def _has_both_or_none(self) -> Self:
+        if (self.versions_url is None) != (self.token is None):
+            raise ValueError("versions_url and token go together")
+        return self
+
+
+async def list_partners(request: web.Request) -> web.Response:
+    partners = sorted(request.app[PARTS].memory.partners.values(), key=lambda partner: (partner.created_at, partner.id))
+    return answer([_render_partner(partner) for partner in partners])
+
+
+async def get_partner(request: web.Request) -> web.Response:
+    return answer(_render_partner(_load(request)))
+
+
+async def post_partner(request: web.Request) -> web.Response:
+    """Invite a partner (the answer has its token A and our versions URL) or register with one."""
+    parts = request.app[PARTS]
+    given = parse_model(PartnerInput, await read_object(request))
+    if given.versions_url is not None and given.token is not None:
+        partner = await parts.registration.register_with(
+            name=given.name, role=given.role, versions_url=given.versions_url, token=given.token
+        )
+        return answer(_render_partner(partner), 201)
+    partner, token_a = await parts.registration.invite(given.name, given.role)
+    return answer(_render_invitation(partner, token_a, parts.versions_url), 201)
+
+
+async def post_invitation(request: web.Request) -> web.Response:
+    """A fresh token A for a partner that has to register anew."""
+    parts = request.app[PARTS]
+    partner, token_a = await parts.registration.invite_again(_load(request).id)
+    return answer(_render_invitation(partner, token_a, parts.versions_url), 201)
+
+
+async def delete_partner(request: web.Request) -> web.Response:
+    await request.app[PARTS].registration.end(_load(request).id)
+    return web.Response(status=204)
+
+
+def _load(request: web.Request) -> Partner:
+    partner_id = request.match_info["partner_id"]
+    partner = request.app[PARTS].memory.partners.get(partner_id)
+    if partner is None:
+        raise NotFoundError(f"there is no partner {partner_id!r}")
+    return partner
+
+
+def _render_invitation(partner: Partner, token_a: str, our_versions_url: str) -> dict[str, Any]:
+    return {**_render_partner(partner), "token_a": token_a, "our_versions_url": our_versions_url}
+
+
+def _render_partner(partner: Partner) -> dict[str, Any]:
+    return {
+        "id": partner.id,
+        "name": partner.name,
+        "role": partner.role,
+        "status": partner.status,
+        "version": partner.version,
+        "versions_url": partner.versions_url,
+        "roles": [
+            {
+                "country_code": role.party.country_code,
+                "party_id": role.party.party_id,
+                "role": role.role,
+                "name": role.name,
+            }
+            for role in partner.roles
+        ],
+        "endpoints": [
+            {"identifier": endpoint.identifier, "role": endpoint.role, "url": endpoint.url}
+            for endpoint in partner.endpoints
+        ],
+        "sees_unpublished": partner.sees_unpublished,
+        "created_at": partner.created_at,
+        "last_updated": partner.last_updated,
+    }
+
+
+ROUTES = (
+    ("GET", "partners", list_partners),
+    ("POST", "partners", post_partner),
+    ("GET", "partners/{partner_id}", get_partner),
+    ("DELETE", "partners/{partner_id}", delete_partner),
+    ("POST", "partners/{partner_id}/invitations", post_invitation),
+)

@@ -1,0 +1,43 @@
+"""What the operator's API is made of."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gateway.flows.inventory import Inventory
+from gateway.flows.local_tokens import LocalTokens
+from gateway.flows.memory import Memory
+from gateway.flows.provisioning import Provisioning
+from gateway.flows.registration import Registration
+from gateway.ports import Clock, Stations, Store, Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReport:
+    """`listeners` by name: is it up?  `versions`: what is spoken, by protocol, and the gateway's own."""
+
+    listeners: Mapping[str, bool]
+    is_store_up: bool
+    versions: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """`token` is the operator's; `versions_url` is what a partner is told together with its token A."""
+
+    token: bytes
+    store: Store
+    memory: Memory
+    stations: Stations
+    trace: Trace
+    clock: Clock
+    provisioning: Provisioning
+    inventory: Inventory
+    local_tokens: LocalTokens
+    registration: Registration
+    versions_url: str
+    report_health: Callable[[], HealthReport]
+
+
+PARTS = web.AppKey("parts", Parts)

@@ -1,0 +1,1 @@
+"""The stories: one per use, async, between the edges and the rules."""

@@ -1,0 +1,72 @@
+"""One mailbox a station: all that changes a station or its sessions goes through it, strictly in order.
+
+Connections feed it and it outlives them.  An idle station costs nothing: the worker lives while there is work.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from gateway.domain.ids import station_key
+
+log = structlog.get_logger(__name__)
+
+Job = Callable[[], Awaitable[None]]
+T = TypeVar("T")
+
+
+class Mailboxes:
+    """The mailboxes of all stations."""
+
+    def __init__(self) -> None:
+        self._boxes: dict[str, deque[Job]] = {}
+        self._workers: set[asyncio.Task[None]] = set()
+
+    def post(self, station_id: str, job: Job) -> None:
+        """Have `job` run after all that was posted before it for this station.  What it raises is logged, not passed
+        on."""
+        key = station_key(station_id)
+        box = self._boxes.get(key)
+        if box is not None:
+            box.append(job)
+            return
+        self._boxes[key] = box = deque((job,))
+        worker = asyncio.get_running_loop().create_task(self._work(key, box))
+        self._workers.add(worker)
+        worker.add_done_callback(self._workers.discard)
+
+    async def run(self, station_id: str, job: Callable[[], Awaitable[T]]) -> T:
+        """Run `job` in the station's order and give its result, or raise what it raised."""
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        async def deliver() -> None:
+            try:
+                result = await job()
+            except Exception as error:  # root of a task: handed to the one who waits
+                if not done.cancelled():
+                    done.set_exception(error)
+                return
+            if not done.cancelled():
+                done.set_result(result)
+
+        self.post(station_id, deliver)
+        return await done
+
+    async def drained(self) -> None:
+        """Return once every mailbox is empty."""
+        while self._workers:
+            await asyncio.wait(set(self._workers))
+
+    async def _work(self, key: str, box: deque[Job]) -> None:
+        try:
+            while box:
+                job = box.popleft()
+                try:
+                    await job()
+                except Exception:  # root of a task
+                    log.exception("station job failed", station_id=key)
+        finally:
+            del self._boxes[key]

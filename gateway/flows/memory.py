@@ -1,0 +1,240 @@
+"""What every message needs, in memory: a cache of the store that only the store's writer changes.
+
+`apply` is the store's subscriber: it gets the stamped changes of each batch after their commit.  Nobody else writes
+here.
+Stations and plugs are found without regard to the case of the identity (`station_key`, `topology_key`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from gateway.core.topology import places_of, topology_key
+from gateway.domain.ids import ConnectorKey, station_key
+from gateway.domain.locations import Evse, Location, Place
+from gateway.domain.partners import Partner
+from gateway.domain.sessions import Session, SessionStatus
+from gateway.domain.stations import ConnectorStatus, Station
+from gateway.domain.tariffs import Tariff
+from gateway.ports import (
+    Change,
+    DeleteStation,
+    DeleteTariff,
+    SaveConnectorStatus,
+    SaveEvseStatus,
+    SaveLocation,
+    SavePartner,
+    SaveSession,
+    SaveStation,
+    SaveTariff,
+    Store,
+)
+
+
+class _PlaceIds(NamedTuple):
+    location_id: str
+    evse_uid: str
+    connector_id: str
+
+
+class Memory:
+    """Stations, their plugs' states, locations, tariffs, partners, and every session that has no CDR yet."""
+
+    def __init__(self) -> None:
+        self.stations: dict[str, Station] = {}
+        self.statuses: dict[ConnectorKey, ConnectorStatus] = {}
+        self.locations: dict[str, Location] = {}
+        self.tariffs: dict[str, Tariff] = {}
+        self.partners: dict[str, Partner] = {}
+        self.sessions: dict[str, Session] = {}
+        self.places: dict[ConnectorKey, _PlaceIds] = {}
+        self.on_due: Callable[[Session], None] = _ignore
+        self._by_transaction: dict[tuple[str, str], str] = {}
+        self._by_start: dict[str, str] = {}
+        self._by_plug: dict[ConnectorKey, list[str]] = {}
+        self._appliers: dict[type, Callable[..., None]] = {
+            SaveSession: lambda change: self.put_session(change.session),
+            SaveConnectorStatus: lambda change: self._put_status(change.status),
+            SaveStation: lambda change: self._put_station(change.station),
+            DeleteStation: lambda change: self._drop_station(change.station_id),
+            SaveLocation: lambda change: self.put_location(change.location),
+            SaveEvseStatus: self._put_evse_status,
+            SaveTariff: lambda change: self._put_tariff(change.tariff),
+            DeleteTariff: lambda change: self._drop_tariff(change.tariff_id),
+            SavePartner: lambda change: self._put_partner(change.partner),
+        }
+
+    async def load(self, store: Store) -> None:
+        """Fill from the store, at start."""
+        for station in await store.load_stations():
+            self._put_station(station)
+        for status in await store.load_connector_statuses():
+            self._put_status(status)
+        for location in await store.load_locations():
+            self.put_location(location)
+        for tariff in await store.load_tariffs():
+            self._put_tariff(tariff)
+        for partner in await store.load_partners():
+            self._put_partner(partner)
+        for session in await store.load_unsealed_sessions():
+            self.put_session(session)
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Take over what a commit made true."""
+        for change in changes:
+            applier = self._appliers.get(type(change))
+            if applier is not None:
+                applier(change)
+
+    # --- finding ---------------------------------------------------------------------------------------------
+
+    def find_station(self, station_id: str) -> Station | None:
+        return self.stations.get(station_key(station_id))
+
+    def find_place(self, key: ConnectorKey) -> Place | None:
+        """Where a plug stands, as of now."""
+        ids = self.places.get(topology_key(key.station_id, key.evse_no, key.connector_no))
+        if ids is None:
+            return None
+        location = self.locations[ids.location_id]
+        evse = next(evse for evse in location.evses if evse.uid == ids.evse_uid)
+        connector = next(connector for connector in evse.connectors if connector.id == ids.connector_id)
+        return Place(location=location, evse=evse, connector=connector)
+
+    def find_status(self, key: ConnectorKey) -> ConnectorStatus | None:
+        return self.statuses.get(topology_key(key.station_id, key.evse_no, key.connector_no))
+
+    def find_transaction(self, station_id: str, transaction_id: str) -> Session | None:
+        session_id = self._by_transaction.get((station_key(station_id), transaction_id))
+        return None if session_id is None else self.sessions.get(session_id)
+
+    def find_start(self, start_key: str) -> Session | None:
+        session_id = self._by_start.get(start_key)
+        return None if session_id is None else self.sessions.get(session_id)
+
+    def sessions_at(self, key: ConnectorKey) -> list[Session]:
+        """Unsealed sessions at a plug, oldest first."""
+        ids = self._by_plug.get(topology_key(key.station_id, key.evse_no, key.connector_no), ())
+        return [self.sessions[session_id] for session_id in ids]
+
+    def unsealed_sessions_of(self, station_id: str) -> list[Session]:
+        key = station_key(station_id)
+        return [session for session in self.sessions.values() if station_key(session.key.station_id) == key]
+
+    def open_sessions_of_station(self, station_id: str) -> list[Session]:
+        return [session for session in self.unsealed_sessions_of(station_id) if session.ledger.ended_at is None]
+
+    def has_open_session(self, key: ConnectorKey) -> bool:
+        return any(session.ledger.ended_at is None for session in self.sessions_at(key))
+
+    def connector_nos(self, station_id: str, evse_no: int) -> list[int]:
+        """The plugs an EVSE is known to have, from the topology and from what the station told."""
+        station = station_key(station_id)
+        keys: Iterator[ConnectorKey] = (
+            key for keys in (self.places, self.statuses) for key in keys if key.station_id == station
+        )
+        return sorted({key.connector_no for key in keys if key.evse_no == evse_no and key.connector_no > 0})
+
+    def evses_of_station(self, station_id: str) -> list[tuple[Location, Evse]]:
+        """Every EVSE with a plug of this station, with its location."""
+        station = station_key(station_id)
+        uids = dict.fromkeys(
+            (ids.location_id, ids.evse_uid) for key, ids in self.places.items() if key.station_id == station
+        )
+        return [
+            (location, evse)
+            for location, uid in ((self.locations[location_id], uid) for location_id, uid in uids)
+            for evse in location.evses
+            if evse.uid == uid
+        ]
+
+    # --- taking over ------------------------------------------------------------------------------------------
+
+    def put_session(self, session: Session) -> None:
+        """Keep a session while it has no CDR and may yet get one."""
+        known = self.sessions.get(session.id)
+        if not _is_kept(session):
+            if known is not None:
+                self._drop_session(known)
+            return
+        self.sessions[session.id] = session
+        if known is None or known.key != session.key:
+            if known is not None:
+                self._unplug(known)
+            self._index_session(session)
+        if session.seal_due_at is not None and (known is None or known.seal_due_at != session.seal_due_at):
+            self.on_due(session)
+
+    def put_location(self, location: Location) -> None:
+        known = self.locations.get(location.id)
+        if known is not None:
+            for key, _ in places_of(known):
+                if key in self.places and self.places[key].location_id == location.id:
+                    del self.places[key]
+        self.locations[location.id] = location
+        for key, place in places_of(location):
+            self.places[key] = _PlaceIds(location.id, place.evse.uid, place.connector.id)
+
+    def _put_evse_status(self, change: SaveEvseStatus) -> None:
+        location = self.locations.get(change.location_id)
+        if location is None or change.last_updated is None:
+            return
+        evses = tuple(
+            replace(evse, status=change.status, last_updated=change.last_updated)
+            if evse.uid == change.evse_uid
+            else evse
+            for evse in location.evses
+        )
+        self.locations[location.id] = replace(location, evses=evses, last_updated=change.last_updated)
+
+    def _put_station(self, station: Station) -> None:
+        self.stations[station_key(station.id)] = station
+
+    def _drop_station(self, station_id: str) -> None:
+        station = station_key(station_id)
+        self.stations.pop(station, None)
+        for key in [key for key in self.statuses if key.station_id == station]:
+            del self.statuses[key]
+
+    def _put_status(self, status: ConnectorStatus) -> None:
+        key = status.key
+        self.statuses[topology_key(key.station_id, key.evse_no, key.connector_no)] = status
+
+    def _put_tariff(self, tariff: Tariff) -> None:
+        self.tariffs[tariff.id] = tariff
+
+    def _drop_tariff(self, tariff_id: str) -> None:
+        self.tariffs.pop(tariff_id, None)
+
+    def _put_partner(self, partner: Partner) -> None:
+        self.partners[partner.id] = partner
+
+    def _index_session(self, session: Session) -> None:
+        key = session.key
+        self._by_transaction[station_key(key.station_id), session.transaction_id] = session.id
+        self._by_start[session.start_key] = session.id
+        self._by_plug.setdefault(topology_key(key.station_id, key.evse_no, key.connector_no), []).append(session.id)
+
+    def _drop_session(self, session: Session) -> None:
+        del self.sessions[session.id]
+        self._by_transaction.pop((station_key(session.key.station_id), session.transaction_id), None)
+        self._by_start.pop(session.start_key, None)
+        self._unplug(session)
+
+    def _unplug(self, session: Session) -> None:
+        key = topology_key(session.key.station_id, session.key.evse_no, session.key.connector_no)
+        ids = self._by_plug.get(key, [])
+        if session.id in ids:
+            ids.remove(session.id)
+        if not ids:
+            self._by_plug.pop(key, None)
+
+
+def _is_kept(session: Session) -> bool:
+    if session.sealed_cdr_id is not None:
+        return False
+    return session.status is not SessionStatus.INVALID or session.ledger.ended_at is None
+
+
+def _ignore(session: Session) -> None:
+    """Nobody keeps an agenda yet."""

@@ -1,0 +1,105 @@
+"""All partners in memory: who an inbound credentials token, a party or an id belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.domain.ids import PartyId
+from gateway.domain.partners import Partner, PartnerStatus
+from gateway.errors import NotFoundError
+from gateway.ports import Change, SavePartner
+
+
+class Admission(StrEnum):
+    """What kind of credentials token a caller used."""
+
+    INVITATION = "INVITATION"
+    """Token A: registration only."""
+
+    PENDING = "PENDING"
+    """The token we sent with a registration that is still under way: registration only."""
+
+    CURRENT = "CURRENT"
+    OLD = "OLD"
+    """The one before the current, not replaced until the current one is first used."""
+
+
+class PartnerBook:
+    """It follows what the store publishes: wire `on_changes` to that."""
+
+    def __init__(self, partners: Iterable[Partner] = ()) -> None:
+        self._partners: dict[str, Partner] = {partner.id: partner for partner in partners}
+        self._by_hash: dict[str, tuple[str, Admission]] = {}
+        self._by_party: dict[PartyId, str] = {}
+        self._index()
+
+    def on_changes(self, changes: Sequence[Change]) -> None:
+        """Take over committed partners; an older revision than the known one is not taken."""
+        fresh = [change.partner for change in changes if isinstance(change, SavePartner)]
+        for partner in fresh:
+            known = self._partners.get(partner.id)
+            if known is None or known.revision <= partner.revision:
+                self._partners[partner.id] = partner
+        if fresh:
+            self._index()
+
+    def all(self) -> Sequence[Partner]:
+        return list(self._partners.values())
+
+    def find(self, partner_id: str) -> Partner | None:
+        return self._partners.get(partner_id)
+
+    def load(self, partner_id: str) -> Partner:
+        partner = self._partners.get(partner_id)
+        if partner is None:
+            raise NotFoundError(f"there is no partner {partner_id!r}")
+        return partner
+
+    def find_by_hash(self, token_hash: str, now: datetime) -> tuple[Partner, Admission] | None:
+        """The partner that a keyed hash of an inbound credentials token belongs to, and what it admits to."""
+        found = self._by_hash.get(token_hash)
+        if found is None:
+            return None
+        partner, admission = self._partners[found[0]], found[1]
+        if admission is Admission.OLD and not (partner.old_token_until and now < partner.old_token_until):
+            return None
+        return partner, admission
+
+    def find_by_party(self, party: PartyId) -> Partner | None:
+        """The registered partner one of whose roles is this party."""
+        partner_id = self._by_party.get(party)
+        return self._partners[partner_id] if partner_id else None
+
+    def _index(self) -> None:
+        self._by_hash = {}
+        self._by_party = {}
+        for partner in self._partners.values():
+            for token_hash, admission in _admissions(partner):
+                self._by_hash[token_hash] = (partner.id, admission)
+            if partner.status is PartnerStatus.REGISTERED:
+                self._by_party.update((role.party, partner.id) for role in partner.roles)
+
+
+def find_endpoint(partner: Partner, identifier: str, role: str | None = None) -> str | None:
+    """The URL of a partner's module; the interface role of credentials means nothing."""
+    for endpoint in partner.endpoints:
+        if endpoint.identifier == identifier and role in (None, endpoint.role):
+            return endpoint.url
+    return None
+
+
+def _admissions(partner: Partner) -> list[tuple[str, Admission]]:
+    """Which inbound tokens a partner may use in its present status."""
+    by_hash = {
+        PartnerStatus.INVITED: [(partner.token_a_hash, Admission.INVITATION)],
+        PartnerStatus.REGISTERING: [(partner.token_hash, Admission.PENDING)],
+        PartnerStatus.REGISTERED: [
+            (partner.token_a_hash, Admission.INVITATION),
+            (partner.old_token_hash, Admission.OLD),
+            (partner.token_hash, Admission.CURRENT),
+        ],
+        PartnerStatus.ENDED: [],
+    }[partner.status]
+    return [(token_hash, admission) for token_hash, admission in by_hash if token_hash is not None]

@@ -1,0 +1,145 @@
+"""Completed sessions become CDRs; sessions that never end are given up."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from gateway.core.cdrs import Hold, decide_cdr
+from gateway.domain.ids import ConnectorKey
+from gateway.domain.locations import Location
+from gateway.domain.sessions import Session, SessionStatus
+from gateway.domain.stations import ConnectorState
+from gateway.errors import StoreDownError
+from gateway.flows.agenda import Agenda
+from gateway.flows.availability import Availability
+from gateway.flows.mailbox import Mailboxes
+from gateway.flows.memory import Memory
+from gateway.flows.transactions import SealRules, Transactions
+from gateway.ports import Clock, Ids, SaveCdr, SaveSession, Store
+
+log = structlog.get_logger(__name__)
+
+GHOST_SWEEP = timedelta(minutes=1)
+RETRY = timedelta(seconds=5)
+
+
+class Sealing:
+    """Makes each CDR exactly once: the sealed session and its CDR are one Work, and the store refuses a second CDR."""
+
+    def __init__(
+        self,
+        store: Store,
+        memory: Memory,
+        clock: Clock,
+        ids: Ids,
+        mailboxes: Mailboxes,
+        transactions: Transactions,
+        availability: Availability,
+        rules: SealRules,
+    ) -> None:
+        self._store = store
+        self._memory = memory
+        self._clock = clock
+        self._ids = ids
+        self._mailboxes = mailboxes
+        self._transactions = transactions
+        self._availability = availability
+        self._rules = rules
+        self.agenda = Agenda()
+        self.changed = asyncio.Event()
+        memory.on_due = self.on_due_set
+
+    def on_due_set(self, session: Session) -> None:
+        """A session has got a time to be sealed."""
+        if session.seal_due_at is not None:
+            self.agenda.put(session.id, session.seal_due_at)
+            self.changed.set()
+
+    def on_due(self, now: datetime) -> None:
+        """Seal what is due."""
+        for session_id in list(self.agenda.take_due(now)):
+            self._post(session_id)
+
+    def on_placed(self, location: Location) -> None:
+        """A location or its tariffs changed: sessions that were held may be billed now."""
+        for session in list(self._memory.sessions.values()):
+            if session.hold is not None and self._stands_in(session.key, location):
+                self._post(session.id)
+
+    def sweep_ghosts(self, now: datetime) -> None:
+        """Give up sessions without a stop whose station is idle or gone for long."""
+        limit = timedelta(seconds=self._rules.ghost_after_s)
+        for session in list(self._memory.sessions.values()):
+            if session.ledger.ended_at is None and now - session.last_updated >= limit and self._is_ghost(session):
+                self._mailboxes.post(session.key.station_id, lambda session=session: self._abandon(session.id, limit))  # type: ignore[misc]
+
+    async def seal(self, session_id: str) -> None:
+        """Make the CDR of a completed session, or note what stands in its way."""
+        session = self._memory.sessions.get(session_id)
+        if session is None or session.status is not SessionStatus.COMPLETED:
+            return
+        completed = self._with_place(session)
+        decision = decide_cdr(completed, cdr_id=self._ids.new(), now=self._clock.now())
+        if isinstance(decision, Hold):
+            if session.hold != decision.reason or session.seal_due_at is not None:
+                await self._store.commit([SaveSession(replace(session, hold=decision.reason, seal_due_at=None))])
+                log.warning("cdr held", session_id=session.id, reason=decision.reason)
+            return
+        sealed = replace(completed, sealed_cdr_id=decision.id, seal_due_at=None, hold=None)
+        await self._store.commit([SaveSession(sealed, write_terms=completed is not session), SaveCdr(decision)])
+        log.info(
+            "cdr made",
+            cdr_id=decision.id,
+            session_id=session.id,
+            energy_wh=str(decision.energy_wh),
+            cost=str(decision.totals.cost.before_taxes),
+            currency=decision.currency,
+        )
+
+    def _with_place(self, session: Session) -> Session:
+        """A session that began before its plug had a location or a tariff takes those of now; nothing else is
+        replaced."""
+        terms = session.terms
+        if terms.place is not None and terms.tariff is not None:
+            return session
+        place = terms.place or self._memory.find_place(session.key)
+        current = self._memory.find_place(session.key) or place
+        tariff = terms.tariff
+        if tariff is None and current is not None:
+            tariff = self._transactions.find_tariff(current.connector, session.ledger.started_at)
+        if place is terms.place and tariff is terms.tariff:
+            return session
+        return replace(session, terms=replace(terms, place=place, tariff=tariff))
+
+    def _post(self, session_id: str) -> None:
+        session = self._memory.sessions.get(session_id)
+        if session is not None:
+            self._mailboxes.post(session.key.station_id, lambda: self._seal_or_retry(session_id))
+
+    async def _seal_or_retry(self, session_id: str) -> None:
+        try:
+            await self.seal(session_id)
+        except StoreDownError as error:
+            log.error("cdr not made yet", session_id=session_id, reason=str(error))
+            self.agenda.put(session_id, self._clock.now() + RETRY)
+            self.changed.set()
+
+    async def _abandon(self, session_id: str, limit: timedelta) -> None:
+        session = self._memory.sessions.get(session_id)
+        now = self._clock.now()
+        if session is not None and session.ledger.ended_at is None and now - session.last_updated >= limit:
+            await self._transactions.abandon(session, now)
+
+    def _is_ghost(self, session: Session) -> bool:
+        if not self._availability.is_connected(session.key.station_id):
+            return True
+        status = self._memory.find_status(session.key)
+        if status is not None and status.state is ConnectorState.AVAILABLE:
+            return True
+        return self._memory.sessions_at(session.key)[-1].id != session.id
+
+    def _stands_in(self, key: ConnectorKey, location: Location) -> bool:
+        place = self._memory.find_place(key)
+        return place is not None and place.location.id == location.id

@@ -1,0 +1,196 @@
+"""What stations tell, story by story.  The OCPP edge calls these from the station's mailbox and renders what they
+return."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from gateway.domain.events import (
+    AuthorizeAsked,
+    BootAnswer,
+    BootReported,
+    MessageQuarantined,
+    NoticeReported,
+    StatusReported,
+    TransactionAnswer,
+    TransactionReported,
+)
+from gateway.domain.ids import ConnectorKey
+from gateway.domain.sessions import Fact, FactKind, Session
+from gateway.domain.stations import Admission, Deviation, Station
+from gateway.domain.tokens import Authorization, AuthStatus
+from gateway.errors import NotFoundError
+from gateway.flows.authorization import Authorizer
+from gateway.flows.availability import Availability
+from gateway.flows.memory import Memory
+from gateway.flows.transactions import Transactions
+from gateway.ports import Change, Clock, SaveDeviation, SaveNotice, SaveQuarantined, SaveStation, Store
+
+log = structlog.get_logger(__name__)
+
+DEVIATION_FLUSH = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootRules:
+    heartbeat_interval_s: int = 300
+    pending_retry_s: int = 60
+
+
+class StationEvents:
+    """The door of the flows for the OCPP edge.  Whatever returns is durable; StoreDownError means: do not answer."""
+
+    def __init__(
+        self,
+        store: Store,
+        memory: Memory,
+        clock: Clock,
+        authorizer: Authorizer,
+        availability: Availability,
+        transactions: Transactions,
+        rules: BootRules,
+    ) -> None:
+        self._store = store
+        self._memory = memory
+        self._clock = clock
+        self._authorizer = authorizer
+        self._availability = availability
+        self._transactions = transactions
+        self._rules = rules
+        self._deviations: dict[tuple[str, str, str, str], Deviation] = {}
+
+    def on_connected(self, station_id: str) -> None:
+        self._availability.on_connected(station_id)
+
+    def on_disconnected(self, station_id: str) -> None:
+        self._availability.on_disconnected(station_id)
+
+    def admission_of(self, station_id: str) -> Admission:
+        """May the station take part now?  One that was deleted while connected may not."""
+        station = self._memory.find_station(station_id)
+        return Admission.REJECTED if station is None else station.admission
+
+    def find_station(self, station_id: str) -> Station | None:
+        return self._memory.find_station(station_id)
+
+    async def on_boot(self, event: BootReported) -> BootAnswer:
+        """Note what the station is, and tell it whether it may take part."""
+        station = self._memory.find_station(event.receipt.station_id)
+        if station is None:
+            raise NotFoundError(f"station {event.receipt.station_id} was deleted")
+        booted = replace(
+            station,
+            vendor=event.vendor,
+            model=event.model,
+            serial_number=event.serial_number,
+            firmware_version=event.firmware_version,
+            last_boot_at=event.receipt.received_at,
+            last_boot_reason=event.reason,
+            boot_version=event.version,
+        )
+        await self._store.commit([SaveStation(booted)])
+        log.info("station booted", station_id=station.id, model=event.model, admission=station.admission)
+        if self._availability.on_spoken(station.id):
+            await self._availability.refresh(station.id)
+        is_accepted = station.admission is Admission.ACCEPTED
+        interval_s = self._rules.heartbeat_interval_s if is_accepted else self._rules.pending_retry_s
+        return BootAnswer(admission=station.admission, interval_s=interval_s, now=self._clock.now())
+
+    async def on_status(self, event: StatusReported) -> None:
+        """A plug's state: what it says of the plug, and of the session there."""
+        changes: list[Change] = self._availability.changes_on_status(event)
+        session = self._session_of(event)
+        if session is not None:
+            changes += await self._transactions.changes_on_fact(session, _state_fact(event))
+        if changes:
+            await self._store.commit(changes)
+
+    def _session_of(self, event: StatusReported) -> Session | None:
+        """The session at the plug that the state speaks of: the latest that had begun by then and was not over."""
+        if event.charging_state is None:
+            return None
+        key = ConnectorKey(station_id=event.receipt.station_id, evse_no=event.evse_no, connector_no=event.connector_no)
+        for session in reversed(self._memory.sessions_at(key)):
+            ledger = session.ledger
+            if ledger.started_at <= event.at and (ledger.ended_at is None or event.at < ledger.ended_at):
+                return None if ledger.charging_state is event.charging_state else session
+        return None
+
+    async def on_authorize(self, event: AuthorizeAsked) -> Authorization:
+        """A card was shown."""
+        decision = await self._authorizer.decide(event.id_token)
+        if decision.status is not AuthStatus.ACCEPTED:
+            log.info(
+                "token refused",
+                station_id=event.receipt.station_id,
+                token=mask(event.id_token.value),
+                status=decision.status,
+                reason=decision.reason,
+            )
+        return decision
+
+    async def on_transaction(self, event: TransactionReported) -> TransactionAnswer:
+        """A start, readings, a change or a stop."""
+        answer = await self._transactions.on_transaction(event)
+        if event.kind in (FactKind.STARTED, FactKind.ENDED):
+            await self._availability.refresh(event.receipt.station_id)
+        return answer
+
+    async def on_notice(self, event: NoticeReported) -> None:
+        """Something for the operator's eyes."""
+        await self._store.commit([SaveNotice(event)])
+
+    async def on_quarantined(self, event: MessageQuarantined) -> str | None:
+        """A message that carries a fact and cannot be used: kept whole, listed, to be acknowledged.
+
+        A start is to be answered with a transaction id that nobody else has: what follows under it is kept as well.
+        """
+        await self._store.commit([SaveQuarantined(event)])
+        log.warning(
+            "message quarantined",
+            station_id=event.receipt.station_id,
+            action=event.receipt.action,
+            reason=event.reason,
+        )
+        if event.receipt.action != "StartTransaction":
+            return None
+        return str(await self._store.next_transaction_no())
+
+    async def on_deviation(self, deviation: Deviation) -> None:
+        """A fault that was put up with.  The first is written at once, repetitions are counted and written by the
+        minute."""
+        key = (deviation.station_id, deviation.action, deviation.path, deviation.problem)
+        unsaved = self._deviations.get(key)
+        if unsaved is None:
+            self._deviations[key] = replace(deviation, count=0)
+            await self._store.commit([SaveDeviation(deviation)])
+            return
+        counted = replace(unsaved, count=unsaved.count + 1, example=deviation.example)
+        if deviation.last_at - unsaved.last_at < DEVIATION_FLUSH:
+            self._deviations[key] = counted
+            return
+        saved = replace(counted, last_at=deviation.last_at)
+        self._deviations[key] = replace(saved, count=0)
+        await self._store.commit([SaveDeviation(saved)])
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+
+def mask(uid: str) -> str:
+    """A token uid fit for a log: enough to recognise, too little to use."""
+    return f"{uid[:2]}…{uid[-2:]}" if len(uid) > 6 else "…"
+
+
+def _state_fact(event: StatusReported) -> Fact:
+    return Fact(
+        kind=FactKind.STATE_CHANGED,
+        key=event.receipt.digest,
+        at=event.at,
+        at_raw=event.at_raw,
+        received_at=event.receipt.received_at,
+        message_id=event.receipt.message_id,
+        charging_state=event.charging_state,
+        flags=event.flags,
+    )

@@ -1,0 +1,118 @@
+"""One request with all that answering it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import orjson
+from aiohttp import web
+
+from gateway.domain.ids import PartyId
+from gateway.domain.partners import Partner
+from gateway.flows.partner_book import PartnerBook
+from gateway.flows.registration import Registration
+from gateway.flows.tokens import TokenInbox
+from gateway.ocpi.caller import Caller, Route
+from gateway.ocpi.catalog import Catalog
+from gateway.ocpi.envelope import NotJsonError, Reply, TooLargeError, join_list
+from gateway.ocpi.pagination import PageRequest, page_headers
+from gateway.ocpi.renderings import Renderings
+from gateway.ocpi.version import Version
+from gateway.ports import Clock, Page, Secrets, Store, Trace
+
+T = TypeVar("T")
+
+ROOT = "/ocpi"
+VERSIONS_PATH = f"{ROOT}/versions"
+MODULES_ROOT = f"{ROOT}/cpo/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLimits:
+    """The most objects on one page, by module (`X-Limit`)."""
+
+    locations: int = 50
+    sessions: int = 100
+    cdrs: int = 100
+    tariffs: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """What all requests share.  `parties` are ours, the first is the default; `public_url` is without a path."""
+
+    store: Store
+    catalog: Catalog
+    partners: PartnerBook
+    registration: Registration
+    tokens: TokenInbox
+    secrets: Secrets
+    clock: Clock
+    trace: Trace
+    parties: tuple[PartyId, ...]
+    public_url: str
+    limits: PageLimits = field(default_factory=PageLimits)
+    renderings: Renderings = field(default_factory=Renderings)
+
+    def url(self, path: str) -> str:
+        return self.public_url.rstrip("/") + path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request of a known caller, in one version (the list of versions has none of its own: the newest)."""
+
+    edge: Edge
+    version: Version
+    caller: Caller
+    route: Route
+    request: web.Request
+
+    @property
+    def partner(self) -> Partner:
+        return self.caller.partner
+
+    @property
+    def party(self) -> PartyId | None:
+        """The one of our parties that was asked; None means all of them."""
+        return self.route.receiver
+
+    @property
+    def path(self) -> dict[str, str]:
+        return self.request.match_info
+
+    async def read_json(self) -> Any:
+        """The body.  Raises NotJsonError and TooLargeError."""
+        try:
+            return orjson.loads(await self.request.read())
+        except (web.RequestPayloadError, ConnectionError):
+            raise NotJsonError("the body broke off") from None
+        except orjson.JSONDecodeError as error:
+            raise NotJsonError(f"the body is not JSON: {error}") from None
+        except web.HTTPRequestEntityTooLarge as error:
+            raise TooLargeError(error.text or "the body is too large") from None
+
+    def render(
+        self, kind: str, key: Hashable, revision: Hashable, item: T, render: Callable[[T], dict[str, Any]]
+    ) -> bytes | None:
+        """The JSON of one object in this version, from the cache if its revision is there."""
+        return self.edge.renderings.render((self.version.number, kind, key), revision, item, render)
+
+    def reply_page(self, asked: PageRequest, page: Page[Any], bodies: Sequence[bytes | None]) -> Reply:
+        """One page of a list; what cannot be said in this version is left out."""
+        path = self.request.path.rstrip("/")
+        headers = page_headers(asked, url=self.edge.url(path), page=page)
+        return Reply(data=join_list(body for body in bodies if body is not None), headers=headers)
+
+
+Handler = Callable[[Exchange], Awaitable[Reply]]
+
+
+def module_path(version: str, module: str) -> str:
+    return f"{MODULES_ROOT}{version}/{module}"
+
+
+def details_path(version: str) -> str:
+    return f"{ROOT}/{version}"

@@ -1,0 +1,18 @@
+"""Sessions, the sender's interface (OCPI 2.2.1 mod_sessions 9.2.1): of the partner's own tokens only."""
+
+from gateway.ocpi.envelope import Reply
+from gateway.ocpi.exchange import Exchange
+from gateway.ocpi.pagination import parse_page_request
+
+
+async def list_sessions(exchange: Exchange) -> Reply:
+    edge = exchange.edge
+    asked = parse_page_request(exchange.request.query, max_limit=edge.limits.sessions, needs_date_from=True)
+    party = str(exchange.party) if exchange.party else None
+    page = await edge.store.page_sessions(exchange.partner.id, party, asked.asked)
+    render = exchange.version.render_session
+    bodies = [
+        exchange.render("session", session.id, (session.revision, session.last_updated), session, render)
+        for session in page.items
+    ]
+    return exchange.reply_page(asked, page, bodies)

@@ -1,0 +1,31 @@
+"""Tokens, the receiver's interface (OCPI 2.2.1 mod_tokens 12.2.1)."""
+
+from gateway.errors import WireError
+from gateway.flows.tokens import TokenKey, token_key
+from gateway.ocpi import wire
+from gateway.ocpi.envelope import Reply
+from gateway.ocpi.exchange import Exchange
+
+
+async def get_token(exchange: Exchange) -> Reply:
+    token = await exchange.edge.tokens.load(exchange.partner, _key(exchange))
+    return Reply(data=wire.dump_json(exchange.version.render_token(token)))
+
+
+async def put_token(exchange: Exchange) -> Reply:
+    token = exchange.version.parse_token(await exchange.read_json(), exchange.partner.id)
+    is_new = await exchange.edge.tokens.put(exchange.partner, _key(exchange), token)
+    return Reply(http_status=201 if is_new else 200)
+
+
+async def patch_token(exchange: Exchange) -> Reply:
+    patch = exchange.version.parse_token_patch(await exchange.read_json())
+    await exchange.edge.tokens.patch(exchange.partner, _key(exchange), patch)
+    return Reply()
+
+
+def _key(exchange: Exchange) -> TokenKey:
+    path, type_ = exchange.path, exchange.request.query.get("type")
+    if type_ is not None and not type_.replace("_", "").isalpha():
+        raise WireError("type", f"not a token type: {type_[:40]!r}")
+    return token_key(path["country_code"], path["party_id"], path["token_uid"], type_ and type_.upper())

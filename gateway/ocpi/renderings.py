@@ -1,0 +1,57 @@
+"""The JSON of objects, rendered once per revision and shared between partners."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import structlog
+
+from gateway.ocpi.wire import CannotSayError, dump_json
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+DEFAULT_BYTES = 64 * 1024 * 1024
+ENTRY_OVERHEAD = 300
+
+
+class Renderings:
+    """A cache of JSON by key, each with the revision it was rendered from; what was used longest ago goes first.
+
+    A key names object and view (version and kind); a newer revision takes the place of an older one.
+    """
+
+    def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._entries: OrderedDict[Hashable, tuple[Hashable, bytes | None]] = OrderedDict()
+
+    def render(self, key: Hashable, revision: Hashable, item: T, render: Callable[[T], dict[str, Any]]) -> bytes | None:
+        """The JSON of `item`; None (logged once per revision) where the version cannot say it truthfully."""
+        entry = self._entries.get(key)
+        if entry is not None and entry[0] == revision:
+            self._entries.move_to_end(key)
+            return entry[1]
+        try:
+            body = dump_json(render(item))
+        except CannotSayError as error:
+            log.warning("object withheld from partners", reason=str(error))
+            body = None
+        self._keep(key, revision, body)
+        return body
+
+    def _keep(self, key: Hashable, revision: Hashable, body: bytes | None) -> None:
+        old = self._entries.pop(key, None)
+        if old is not None:
+            self._bytes -= _size(old[1])
+        self._entries[key] = (revision, body)
+        self._bytes += _size(body)
+        while self._bytes > self._max_bytes and len(self._entries) > 1:
+            _, (_, dropped) = self._entries.popitem(last=False)
+            self._bytes -= _size(dropped)
+
+
+def _size(body: bytes | None) -> int:
+    return ENTRY_OVERHEAD + len(body or b"")

@@ -1,0 +1,28 @@
+"""OCPI 2.2.1: domain to wire, and wire to domain, as plain functions gathered in `VERSION`."""
+
+from gateway.ocpi.v221 import cdrs, credentials, locations, sessions, tariffs, tokens
+from gateway.ocpi.version import Version
+
+VERSION = Version(
+    number="2.2.1",
+    modules=(
+        ("credentials", "SENDER"),
+        ("locations", "SENDER"),
+        ("sessions", "SENDER"),
+        ("cdrs", "SENDER"),
+        ("tariffs", "SENDER"),
+        ("tokens", "RECEIVER"),
+    ),
+    parse_endpoints=credentials.parse_endpoints,
+    parse_credentials=credentials.parse_credentials,
+    render_credentials=credentials.render_credentials,
+    render_location=locations.render_location,
+    render_evse=locations.render_evse,
+    render_connector=locations.render_connector,
+    render_session=sessions.render_session,
+    render_cdr=cdrs.render_cdr,
+    render_tariff=tariffs.render_tariff,
+    parse_token=tokens.parse_token,
+    parse_token_patch=tokens.parse_token_patch,
+    render_token=tokens.render_token,
+)

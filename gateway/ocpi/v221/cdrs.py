@@ -1,0 +1,114 @@
+"""CDRs in OCPI 2.2.1 (mod_cdrs 10.3), and the classes that sessions share with them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from gateway.domain.cdrs import Cdr
+from gateway.domain.locations import Place
+from gateway.domain.sessions import Phase
+from gateway.domain.tariffs import Tariff
+from gateway.domain.tokens import Token
+from gateway.ocpi.v221.common import render_coordinates, render_hours, render_kwh, render_price
+from gateway.ocpi.v221.locations import CONNECTOR_TYPES
+from gateway.ocpi.v221.tariffs import render_tariff
+from gateway.ocpi.wire import NOT_AVAILABLE, CannotSayError, clip, render_time, without_absent
+
+TIME_OF = {Phase.CHARGING: "TIME", Phase.PARKING: "PARKING_TIME"}
+TOKEN_TYPES = frozenset({"AD_HOC_USER", "APP_USER", "OTHER", "RFID"})
+
+
+def render_cdr(cdr: Cdr) -> dict[str, Any]:
+    """The bill.  Its tariff is left out where this version cannot say it exactly: the costs stand for themselves."""
+    terms, totals = cdr.terms, cdr.totals
+    if terms.token is None or terms.place is None:
+        raise CannotSayError(f"CDR {cdr.id} has no token or no location: OCPI requires both")
+    prices = {
+        "total_cost": totals.cost,
+        "total_fixed_cost": totals.fixed,
+        "total_energy_cost": totals.energy,
+        "total_time_cost": totals.time,
+        "total_parking_cost": totals.parking,
+    }
+    tariff_id = terms.tariff.id if terms.tariff else None
+    return without_absent(
+        {
+            "country_code": cdr.party.country_code,
+            "party_id": cdr.party.party_id,
+            "id": cdr.id,
+            "start_date_time": render_time(cdr.started_at),
+            "end_date_time": render_time(cdr.ended_at),
+            "session_id": cdr.session_id,
+            "cdr_token": render_cdr_token(terms.token),
+            "auth_method": terms.auth_method.value,
+            "authorization_reference": terms.authorization_reference,
+            "cdr_location": _render_cdr_location(terms.place),
+            "currency": cdr.currency,
+            "tariffs": _render_tariffs(terms.tariff),
+            "charging_periods": [
+                render_period(period.start_at, period.phase, period.duration_s, period.energy_wh, tariff_id)
+                for period in cdr.periods
+            ],
+            **{name: render_price(price) for name, price in prices.items() if price is not None},
+            "total_energy": render_kwh(cdr.energy_wh),
+            "total_time": render_hours(cdr.time_s),
+            "total_parking_time": render_hours(cdr.parking_time_s),
+            "remark": cdr.remark and clip(cdr.remark, 255, "cdr.remark"),
+            "last_updated": render_time(cdr.last_updated),
+        }
+    )
+
+
+def render_cdr_token(token: Token) -> dict[str, Any]:
+    """OCPI 2.2.1 mod_cdrs 10.4.5.  EMAID came with a later version: here such a token is OTHER."""
+    return {
+        "country_code": token.party.country_code,
+        "party_id": token.party.party_id,
+        "uid": token.uid,
+        "type": token.type if token.type in TOKEN_TYPES else "OTHER",
+        "contract_id": token.contract_id,
+    }
+
+
+def render_period(
+    start_at: datetime, phase: Phase, duration_s: Decimal, energy_wh: Decimal, tariff_id: str | None
+) -> dict[str, Any]:
+    """A period always has its time; its energy only where there was any."""
+    dimensions = [{"type": TIME_OF[phase], "volume": render_hours(duration_s)}]
+    if energy_wh:
+        dimensions.insert(0, {"type": "ENERGY", "volume": render_kwh(energy_wh)})
+    return without_absent({"start_date_time": render_time(start_at), "dimensions": dimensions, "tariff_id": tariff_id})
+
+
+def _render_cdr_location(place: Place) -> dict[str, Any]:
+    """Here address and state are shorter than in the Location object.  OCPI 2.2.1 mod_cdrs 10.4.4"""
+    location, evse, connector = place.location, place.evse, place.connector
+    if connector.standard not in CONNECTOR_TYPES:
+        raise CannotSayError(f"connector {connector.id} is {connector.standard}: not a standard of OCPI 2.2.1")
+    return without_absent(
+        {
+            "id": location.id,
+            "name": location.name and clip(location.name, 255, "cdr_location.name"),
+            "address": clip(location.address, 45, "cdr_location.address"),
+            "city": clip(location.city, 45, "cdr_location.city"),
+            "postal_code": location.postal_code and clip(location.postal_code, 10, "cdr_location.postal_code"),
+            "state": location.state and clip(location.state, 20, "cdr_location.state"),
+            "country": location.country,
+            "coordinates": render_coordinates(location.coordinates),
+            "evse_uid": evse.uid,
+            "evse_id": evse.evse_id or NOT_AVAILABLE,
+            "connector_id": connector.id,
+            "connector_standard": connector.standard,
+            "connector_format": connector.format,
+            "connector_power_type": connector.power_type,
+        }
+    )
+
+
+def _render_tariffs(tariff: Tariff | None) -> list[dict[str, Any]]:
+    try:
+        return [render_tariff(tariff)] if tariff else []
+    except CannotSayError:
+        return []

@@ -1,0 +1,94 @@
+"""Tariffs in OCPI 2.2.1 (mod_tariffs 11.3): prices exclude VAT, always."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from gateway.domain.tariffs import PriceComponent, Tariff, TariffElement, TaxIncluded
+from gateway.ocpi.v221.common import load_extra, render_price
+from gateway.ocpi.wire import CannotSayError, clip, render_time, without_absent
+
+TARIFF_EXTRA = frozenset({"energy_mix"})
+TARIFF_TYPES = frozenset({"AD_HOC_PAYMENT", "PROFILE_CHEAP", "PROFILE_FAST", "PROFILE_GREEN", "REGULAR"})
+RESTRICTIONS = frozenset(
+    [
+        "start_time",
+        "end_time",
+        "start_date",
+        "end_date",
+        "min_kwh",
+        "max_kwh",
+        "min_current",
+        "max_current",
+        "min_power",
+        "max_power",
+        "min_duration",
+        "max_duration",
+        "day_of_week",
+        "reservation",
+    ]
+)
+_FOUR_PLACES = Decimal("0.0001")
+
+
+def render_tariff(tariff: Tariff) -> dict[str, Any]:
+    """Raises CannotSayError where a price or restriction has no exact counterpart in this version."""
+    if tariff.type is not None and tariff.type not in TARIFF_TYPES:
+        raise CannotSayError(f"tariff {tariff.id} has the type {tariff.type}: not one of OCPI 2.2.1")
+    alt_text = json.loads(tariff.alt_text) if tariff.alt_text else []
+    return without_absent(
+        {
+            "country_code": tariff.party.country_code,
+            "party_id": tariff.party.party_id,
+            "id": tariff.id,
+            "currency": tariff.currency,
+            "type": tariff.type,
+            "tariff_alt_text": [
+                {"language": text["language"], "text": clip(text["text"], 512, "tariff.tariff_alt_text")}
+                for text in alt_text
+            ],
+            "tariff_alt_url": tariff.alt_url,
+            "min_price": render_price(tariff.min_price) if tariff.min_price else None,
+            "max_price": render_price(tariff.max_price) if tariff.max_price else None,
+            "elements": [_render_element(tariff, element) for element in tariff.elements],
+            "start_date_time": render_time(tariff.start_at) if tariff.start_at else None,
+            "end_date_time": render_time(tariff.end_at) if tariff.end_at else None,
+            **load_extra(tariff.extra, TARIFF_EXTRA),
+            "last_updated": render_time(tariff.last_updated),
+        }
+    )
+
+
+def _render_element(tariff: Tariff, element: TariffElement) -> dict[str, Any]:
+    restrictions = json.loads(element.restrictions, parse_float=Decimal) if element.restrictions else {}
+    restrictions = without_absent(restrictions)
+    if strange := sorted(restrictions.keys() - RESTRICTIONS):
+        # Leaving a restriction out would widen the price to cases it was not made for.
+        raise CannotSayError(f"tariff {tariff.id} restricts by {', '.join(strange)}: unknown in OCPI 2.2.1")
+    components = [_render_component(tariff, component) for component in element.components]
+    return without_absent({"price_components": components, "restrictions": restrictions or None})
+
+
+def _render_component(tariff: Tariff, component: PriceComponent) -> dict[str, Any]:
+    return without_absent(
+        {
+            "type": component.type.value,
+            "price": _price_before_vat(tariff, component),
+            "vat": component.vat if tariff.tax_included is not TaxIncluded.NOT_APPLICABLE else None,
+            "step_size": component.step_size,
+        }
+    )
+
+
+def _price_before_vat(tariff: Tariff, component: PriceComponent) -> Decimal:
+    if tariff.tax_included is not TaxIncluded.YES:
+        return component.price
+    if component.vat is not None:
+        price = component.price / (1 + component.vat / 100)
+        if price == price.quantize(_FOUR_PLACES):
+            return price
+    raise CannotSayError(
+        f"tariff {tariff.id} has prices with tax; before tax its {component.type.value} price is not known exactly"
+    )

@@ -1,0 +1,1 @@
+"""The edge to charging stations: OCPP-J over WebSocket."""

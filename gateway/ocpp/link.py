@@ -1,0 +1,445 @@
+"""A station on one connection: reads its frames, has its calls served in order, places ours."""
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
+
+from gateway.domain.stations import Admission
+from gateway.errors import StoreDownError, StoreFullError
+from gateway.flows.mailbox import Job, Mailboxes
+from gateway.ocpp import frames
+from gateway.ocpp.calls import OutgoingCalls
+from gateway.ocpp.frames import Call, Fault
+from gateway.ocpp.message import Seat, Stories
+from gateway.ocpp.rpc import CallReceived, Connection, FrameRefused, LateReply, ReplyReceived, SendReceived
+from gateway.ocpp.service import BOOT, Service
+from gateway.ocpp.settings import Settings
+from gateway.ocpp.validation import Problem
+from gateway.ocpp.version import Version
+from gateway.ops.failpoints import failpoint
+from gateway.ports import CallOutcome, Clock, ConnectionInfo, Trace
+
+log = structlog.get_logger(__name__)
+
+GOING_AWAY: Final = 1001
+PROTOCOL_ERROR: Final = 1002
+UNSUPPORTED_DATA: Final = 1003
+TRY_AGAIN_LATER: Final = 1013
+_MAX_REASON_BYTES: Final = 123  # RFC 6455 5.5
+_FAULTY_CLOSES: Final = frozenset({PROTOCOL_ERROR, UNSUPPORTED_DATA, 1007, 1009})
+_PINGS_MISSED: Final = 3
+_FULL_STORE_WAITS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+
+
+class StationSocket(ServerConnection):
+    """A WebSocket connection that knows when anything last came in, control frames too."""
+
+    heard_at: float = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is State.OPEN
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = monotonic()
+        super().data_received(data)
+
+
+@dataclass(slots=True, kw_only=True)
+class House:
+    """What all connections share.  Until `shut_until` (monotonic) the store is taken to be down: nobody is let in."""
+
+    service: Service
+    stories: Stories
+    mailboxes: Mailboxes
+    clock: Clock
+    trace: Trace
+    settings: Settings
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    shut_until: float = 0.0
+
+    def shut(self) -> None:
+        self.shut_until = monotonic() + self.settings.shut_s
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something that outlives the connection it is about."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+
+class Link:
+    """One connection of a station.  `epoch` grows with every connection: the old one's end never harms the new one."""
+
+    __slots__ = (
+        "_backlog",
+        "_calls",
+        "_hold_timer",
+        "_house",
+        "_is_closing",
+        "_pinged_at",
+        "_pings_missed",
+        "_room",
+        "_rpc",
+        "_since",
+        "_tasks",
+        "_was_answered",
+        "epoch",
+        "opened_at",
+        "ping_after_s",
+        "seat",
+        "socket",
+        "version",
+    )
+
+    def __init__(self, *, socket: StationSocket, version: Version, station_id: str, epoch: int, house: House) -> None:
+        self.socket = socket
+        self.version = version
+        self.seat = Seat(station_id)
+        self.epoch = epoch
+        self.opened_at = monotonic()
+        settings = house.settings
+        self.ping_after_s = settings.ping_silence_s + random.uniform(-settings.ping_jitter_s, settings.ping_jitter_s)
+        self._house = house
+        self._since = house.clock.now()
+        self._rpc = Connection(version.rules)
+        self._calls = OutgoingCalls(version, self.seat, self._rpc, self._send_call, self._note, self._on_unanswered)
+        self._backlog = 0
+        self._room: asyncio.Future[None] | None = None
+        self._hold_timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] | None = None
+        self._is_closing = False
+        self._pinged_at = 0.0
+        self._pings_missed = 0
+        self._was_answered = False
+
+    @property
+    def station_id(self) -> str:
+        return self.seat.station_id
+
+    # Reading
+
+    async def run(self) -> None:
+        """Read until the connection ends."""
+        max_backlog = self._house.settings.max_backlog
+        # A known station that reconnects need not send a BootNotification (OCPP 2.0.1 part 4 5.3, OCPP-J 1.6 5.4).
+        self._hold(self._house.settings.boot_wait_s)
+        try:
+            while True:
+                data = await self.socket.recv()
+                if not isinstance(data, str):
+                    await self._refuse_binary(data)
+                    return
+                self._on_text(data)
+                if self._backlog >= max_backlog:
+                    await self._wait_for_room()
+        except ConnectionClosed as closed:
+            self._trace_end(closed)
+        finally:
+            self._end()
+
+    def _on_text(self, text: str) -> None:
+        house = self._house
+        house.trace.frame(self.seat.station_id, "in", text)
+        received = self._rpc.receive(text, monotonic())
+        if type(received) is CallReceived:
+            self._post(partial(self._serve, received.call, text, house.clock.now()))
+        elif isinstance(received, ReplyReceived):
+            self._calls.on_reply(received)
+        elif isinstance(received, LateReply):
+            late = received.call
+            house.trace.event(self.station_id, "late", f"the answer to {late.action} {late.id} came after its deadline")
+        elif isinstance(received, SendReceived):
+            send = received.send
+            call = Call(send.id, send.action, send.payload)
+            self._post(partial(self._serve, call, text, house.clock.now(), is_answered=False))
+        elif isinstance(received, FrameRefused):
+            if received.answer is None:
+                house.trace.event(self.station_id, "ignored", f"{received.id}: {received.reason}")
+            else:
+                self._post(partial(self._refuse, received, received.answer, text, house.clock.now()))
+
+    def _post(self, job: Job) -> None:
+        self._backlog += 1
+        self._house.mailboxes.post(self.seat.station_id, job)
+
+    async def _wait_for_room(self) -> None:
+        """Stop reading: TCP holds the station back.  While an answer to a call of ours is due, reading goes on."""
+        while self._backlog >= self._house.settings.max_backlog and not self._rpc.is_waiting:
+            self._room = asyncio.get_running_loop().create_future()
+            await asyncio.wait((self._room, self.socket.connection_lost_waiter), return_when=asyncio.FIRST_COMPLETED)
+            self._room = None
+            if self.socket.connection_lost_waiter.done():
+                return
+
+    def _make_room(self) -> None:
+        self._backlog -= 1
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    async def _refuse_binary(self, data: bytes) -> None:
+        # OCPP-J 1.6 4.1.2, OCPP 2.0.1 part 4 4.1.2: messages are JSON text.
+        reason = "binary frame: OCPP messages are text frames"
+        self._house.trace.event(self.station_id, "refused", f"{reason} ({len(data)} bytes: {data[:64].hex()})")
+        await self.close(UNSUPPORTED_DATA, reason)
+
+    # Serving the station's calls, in its mailbox
+
+    async def _serve(self, call: Call, text: str, received_at: datetime, *, is_answered: bool = True) -> None:
+        try:
+            if self._is_closing:
+                return
+            answer = self._rpc.find_answer(call.id, text, monotonic())
+            is_new = answer is None
+            if answer is None:
+                answer = await self._answer(call, text, received_at)
+                self._rpc.keep_answer(call.id, text, answer, monotonic())
+            if is_answered:
+                await self._send(answer)
+            failpoint("after-answer")
+            if is_new and call.action == BOOT:
+                self._on_boot_answered()
+        except StoreDownError as error:
+            await self._give_up(error)
+        finally:
+            self._make_room()
+
+    async def _answer(self, call: Call, text: str, received_at: datetime) -> bytes:
+        service = self._house.service
+        try:
+            for wait_s in _FULL_STORE_WAITS_S:
+                try:
+                    return await service.answer(self.version, self.seat, call, text, received_at)
+                except StoreFullError:
+                    await asyncio.sleep(wait_s)
+            return await service.answer(self.version, self.seat, call, text, received_at)
+        except StoreDownError:
+            raise
+        except Exception as error:  # root of a task
+            log.exception("message failed", station_id=self.station_id, action=call.action, message_id=call.id)
+            reason = f"internal error: {type(error).__name__}"
+            return await service.answer_unusable(
+                self.version, self.seat, call.id, call.action, Fault.INTERNAL, reason, text, received_at
+            )
+
+    async def _refuse(self, refused: FrameRefused, answer: bytes, text: str, received_at: datetime) -> None:
+        try:
+            if refused.action in self.version.transaction_actions and not self._is_closing:
+                salvaged = await self._house.service.answer_unusable(
+                    self.version,
+                    self.seat,
+                    refused.id,
+                    refused.action or "",
+                    refused.fault,
+                    refused.reason,
+                    text,
+                    received_at,
+                )
+                if refused.id != frames.UNREADABLE_ID:
+                    answer = salvaged
+            else:
+                self._house.trace.event(self.station_id, "refused", f"{refused.id}: {refused.fault}: {refused.reason}")
+            await self._send(answer)
+        except StoreDownError as error:
+            await self._give_up(error)
+        finally:
+            self._make_room()
+
+    async def _give_up(self, error: StoreDownError) -> None:
+        """Nothing is acknowledged that is not durable: the message stays in the station's queue."""
+        self._house.shut()
+        log.warning("message not stored, closing connection", station_id=self.station_id, error=str(error))
+        self._house.trace.event(self.station_id, "closed", f"the store is down, nothing was acknowledged: {error}")
+        self.close_soon(TRY_AGAIN_LATER, "the message could not be stored, try again later")
+
+    async def _send(self, frame: bytes) -> None:
+        # A send on a closing socket would wait for its end, and the station's mailbox with it.
+        if self._is_closing or not self.socket.is_open:
+            return
+        self._house.trace.frame(self.seat.station_id, "out", frame.decode())
+        try:
+            await self.socket.send(frame, text=True)
+        except ConnectionClosed:
+            log.debug("answer not delivered", station_id=self.station_id)
+
+    # Our calls
+
+    async def call(self, action: str, payload: dict[str, Any], *, timeout_s: float) -> CallOutcome:
+        """Call the station; see ports.Stations."""
+        admission = self._house.stories.admission_of(self.station_id)
+        return await self._calls.call(action, payload, timeout_s=timeout_s, admission=admission)
+
+    def _send_call(self, frame: bytes) -> None:
+        if not self._is_closing and self.socket.is_open:
+            self._house.trace.frame(self.station_id, "out", frame.decode())
+            broadcast((self.socket,), frame, text=True)
+
+    def _note(self, action: str, problem: Problem) -> None:
+        self.spawn(self._house.service.note(self.seat, action, problem, self._house.clock.now()))
+
+    # From the handshake to an accepted station
+
+    def _hold(self, wait_s: float) -> None:
+        """Hold our calls back for so long."""
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+        self._calls.is_held = True
+        self._hold_timer = asyncio.get_running_loop().call_later(wait_s, self._release)
+
+    def _release(self) -> None:
+        self._hold_timer = None
+        self._calls.release()
+
+    def _on_boot_answered(self) -> None:
+        settings = self._house.settings
+        self._hold(settings.settle_s)
+        if self._house.stories.admission_of(self.station_id) is Admission.ACCEPTED:
+            self.seat.solicited = None
+            if settings.metering is not None:
+                self.spawn(self.version.set_metering(self._call_briefly, settings.metering, self._record))
+
+    def _ask_statuses_if_accepted(self) -> None:
+        """Have the state of every plug sent, once: the station did not do so by itself."""
+        if self._house.stories.admission_of(self.station_id) is Admission.ACCEPTED:
+            self.seat.has_status = True
+            self.spawn(self.version.ask_statuses(self._call_briefly))
+
+    async def _call_briefly(self, action: str, payload: dict[str, Any]) -> CallOutcome:
+        return await self.call(action, payload, timeout_s=self._house.settings.call_timeout_s)
+
+    def _record(self, kind: str, text: str) -> None:
+        log.info("station configured", station_id=self.station_id, kind=kind, change=text)
+        self._house.trace.event(self.station_id, kind, text)
+
+    # Signs of life
+
+    def on_tick(self, now: float) -> None:
+        """Look after the connection; called by one timer for all of them."""
+        if not self.seat.has_status and now - self.opened_at > self._house.settings.status_wait_s:
+            self._ask_statuses_if_accepted()
+        silent_s = now - self.socket.heard_at
+        if silent_s < self.ping_after_s:
+            return
+        self._rpc.forget_answers()
+        if self._pinged_at >= self.socket.heard_at:
+            if now - self._pinged_at < self.ping_after_s:
+                return
+            self._pings_missed += 1
+        else:
+            self._was_answered = self._was_answered or self._pinged_at > 0.0
+            self._pings_missed = 0
+        if self._is_dead(silent_s):
+            self._house.trace.event(self.station_id, "closed", f"silent for {silent_s:.0f} s")
+            self.close_soon(GOING_AWAY, "no sign of life")
+            return
+        is_first = self._pinged_at < self.socket.heard_at
+        self._pinged_at = now
+        self.spawn(self._ping(is_first))
+
+    def _is_dead(self, silent_s: float) -> bool:
+        """Some stations never answer a ping: those are dead after three of their heartbeats at the earliest."""
+        if self._was_answered:
+            return self._pings_missed >= _PINGS_MISSED
+        return silent_s > 3 * self._house.settings.heartbeat_s
+
+    async def _ping(self, is_first: bool) -> None:
+        """An unanswered ping is not repeated, a pong keeps the path open without a reply to wait for."""
+        try:
+            if is_first:
+                await self.socket.ping()
+            else:
+                await self.socket.pong()
+        except ConnectionClosed:
+            pass
+
+    def _on_unanswered(self, count: int) -> None:
+        """A station that lives but answers nothing is of no use until it reconnects."""
+        if count >= self._house.settings.unanswered_limit:
+            self._house.trace.event(self.station_id, "closed", f"{count} calls in a row were not answered")
+            self.close_soon(GOING_AWAY, f"no answer to {count} calls in a row")
+
+    # The end
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the connection; calls that wait for it fail at once."""
+        self._is_closing = True
+        self._calls.fail_all(reason)
+        await self.socket.close(code, reason.encode()[:_MAX_REASON_BYTES].decode("utf-8", "ignore"))
+
+    def close_soon(self, code: int, reason: str) -> None:
+        """As close(), without waiting for the other side."""
+        self._is_closing = True
+        self._calls.fail_all(reason)
+        self._house.keep(self.close(code, reason))
+
+    async def finish(self, reason: str) -> None:
+        """Close after the calls that came in were answered."""
+        try:
+            async with asyncio.timeout(self._house.settings.close_timeout_s):
+                await self._house.mailboxes.run(self.station_id, _do_nothing)
+        except TimeoutError:
+            log.warning("closing with calls unanswered", station_id=self.station_id, backlog=self._backlog)
+        await self.close(GOING_AWAY, reason)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the reading, as long as the connection lasts."""
+        if self._tasks is None:
+            self._tasks = set()
+        task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except StoreDownError as error:
+            log.warning("note not stored", station_id=self.station_id, error=str(error))
+        except Exception:  # root of a task
+            log.exception("task of a connection failed", station_id=self.station_id)
+
+    def _end(self) -> None:
+        self._is_closing = True
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+        self._calls.fail_all("the connection was lost")
+        for task in self._tasks or ():
+            task.cancel()
+
+    def _trace_end(self, closed: ConnectionClosed) -> None:
+        frame = closed.sent or closed.rcvd if not closed.rcvd_then_sent else closed.rcvd
+        text = "connection lost" if frame is None else f"connection closed: {frame.code} {frame.reason}".rstrip()
+        cause = self.socket.connection_exc
+        if isinstance(cause, UnicodeDecodeError):
+            text = f"{text}; not UTF-8: {bytes(cause.object[:512])!r}"
+        if frame is not None and frame.code in _FAULTY_CLOSES and not self._is_closing:
+            self._house.trace.event(self.station_id, "closed", text)
+        else:
+            self._house.trace.frame(self.station_id, "event", text)
+
+    def info(self) -> ConnectionInfo:
+        """What the operator sees of it."""
+        remote = self.socket.remote_address
+        tls = self.socket.transport.get_extra_info("ssl_object")
+        return ConnectionInfo(
+            station_id=self.station_id,
+            version=self.version.name,
+            since=self._since,
+            last_seen=self._house.clock.now() - timedelta(seconds=monotonic() - self.socket.heard_at),
+            remote=f"{remote[0]}:{remote[1]}" if remote else "",
+            is_tls=tls is not None,
+            tls=None if tls is None else " ".join(filter(None, (tls.version(), (tls.cipher() or ("",))[0]))),
+        )
+
+
+async def _do_nothing() -> None:
+    """What was posted before it has been done when it is."""

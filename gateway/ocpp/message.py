@@ -1,0 +1,104 @@
+"""What a handler of a station's call is given, and what it drives."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Protocol
+
+import orjson
+
+from gateway.domain.events import (
+    AuthorizeAsked,
+    BootAnswer,
+    BootReported,
+    MessageQuarantined,
+    NoticeKind,
+    NoticeReported,
+    Receipt,
+    StatusReported,
+    TransactionAnswer,
+    TransactionReported,
+)
+from gateway.domain.stations import Admission, Deviation
+from gateway.domain.tokens import Authorization
+
+
+class Stories(Protocol):
+    """What is done with a station's news.  All raise StoreDownError if it could not be made durable."""
+
+    def on_connected(self, station_id: str) -> None: ...
+    def on_disconnected(self, station_id: str) -> None: ...
+    def admission_of(self, station_id: str) -> Admission: ...
+
+    async def on_boot(self, event: BootReported) -> BootAnswer: ...
+    async def on_status(self, event: StatusReported) -> None: ...
+    async def on_authorize(self, event: AuthorizeAsked) -> Authorization: ...
+    async def on_transaction(self, event: TransactionReported) -> TransactionAnswer: ...
+    async def on_notice(self, event: NoticeReported) -> None: ...
+    async def on_quarantined(self, event: MessageQuarantined) -> str | None:
+        """Keep the raw frame; the transaction id to answer an OCPP 1.6 start with (None: it cannot be answered)."""
+
+    async def on_deviation(self, deviation: Deviation) -> None: ...
+
+
+@dataclass(slots=True)
+class Seat:
+    """A station on one connection, and what is remembered of it for so long.
+
+    `solicited` names the messages that the gateway asked for before the station was accepted; `reports` holds
+    unfinished reports by requestId.
+    """
+
+    station_id: str
+    has_status: bool = False
+    solicited: set[str] | None = None
+    reports: dict[int, list[dict[str, Any]]] | None = None
+
+
+class Message:
+    """A station's call on its way to a handler."""
+
+    __slots__ = ("action", "id", "payload", "received_at", "seat", "text")
+
+    def __init__(
+        self,
+        *,
+        seat: Seat,
+        received_at: datetime,
+        message_id: str,
+        action: str,
+        payload: dict[str, Any],
+        text: str,
+    ) -> None:
+        self.seat = seat
+        self.received_at = received_at
+        self.id = message_id
+        self.action = action
+        self.payload = payload
+        self.text = text
+
+    def receipt(self) -> Receipt:
+        """How it came in."""
+        return make_receipt(self.seat.station_id, self.received_at, self.id, self.action, self.text)
+
+    def notice(self, kind: NoticeKind, summary: str, at: datetime | None = None, body: Any = None) -> NoticeReported:
+        """The message as news for the operator; without `body` the payload itself is its body."""
+        return NoticeReported(
+            receipt=self.receipt(),
+            kind=kind,
+            summary=summary[:200],
+            at=at or self.received_at,
+            body=orjson.dumps(self.payload if body is None else body).decode(),
+        )
+
+
+def make_receipt(station_id: str, received_at: datetime, message_id: str, action: str, text: str) -> Receipt:
+    """A receipt whose digest covers action and payload as written, whatever the message id."""
+    start = text.find(f'"{action}"', text.find(message_id) + len(message_id))
+    digest = blake2b(text[start:].encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return Receipt(station_id=station_id, received_at=received_at, message_id=message_id, action=action, digest=digest)
+
+
+Handler = Callable[[Message, Stories], Awaitable[dict[str, Any] | None]]
+"""Serves one action; returns the payload of the answer, None for the empty one.  Raises WireError, StoreDownError."""

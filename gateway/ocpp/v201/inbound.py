@@ -1,0 +1,264 @@
+"""The calls of OCPP 2.0.1 stations, one handler per action."""
+
+from typing import Any, Final
+
+from gateway.domain.events import (
+    AuthorizeAsked,
+    BootReported,
+    NoticeKind,
+    StatusReported,
+    TransactionReported,
+)
+from gateway.domain.sessions import ChargingState, FactKind
+from gateway.domain.stations import Admission, ConnectorState
+from gateway.domain.tokens import Authorization, AuthStatus, IdToken
+from gateway.errors import WireError
+from gateway.ocpp.message import Handler, Message, Stories
+from gateway.ocpp.samples import NO_SAMPLES, parse_samples
+from gateway.ocpp.times import parse_time, render_time
+from gateway.ocpp.v201.reports import fold_report
+
+REGISTRATION: Final = {
+    Admission.ACCEPTED: "Accepted",
+    Admission.PENDING: "Pending",
+    Admission.REJECTED: "Rejected",
+}
+
+AUTHORIZATION: Final = {
+    AuthStatus.ACCEPTED: "Accepted",
+    AuthStatus.BLOCKED: "Blocked",
+    AuthStatus.EXPIRED: "Expired",
+    AuthStatus.INVALID: "Invalid",
+    AuthStatus.UNKNOWN: "Unknown",
+    AuthStatus.AMBIGUOUS: "Invalid",
+}
+
+STATES: Final = {
+    "Available": ConnectorState.AVAILABLE,
+    "Occupied": ConnectorState.OCCUPIED,
+    "Reserved": ConnectorState.RESERVED,
+    "Unavailable": ConnectorState.UNAVAILABLE,
+    "Faulted": ConnectorState.FAULTED,
+}
+
+CHARGING_STATES: Final = {
+    "Charging": ChargingState.CHARGING,
+    "EVConnected": ChargingState.EV_CONNECTED,
+    "SuspendedEV": ChargingState.SUSPENDED_EV,
+    "SuspendedEVSE": ChargingState.SUSPENDED_EVSE,
+    "Idle": ChargingState.IDLE,
+}
+
+KINDS: Final = {"Started": FactKind.STARTED, "Updated": FactKind.UPDATED, "Ended": FactKind.ENDED}
+
+ID_TOKEN_LENGTH: Final = 36
+
+
+async def on_boot_notification(message: Message, stories: Stories) -> dict[str, Any]:
+    station = message.payload["chargingStation"]
+    answer = await stories.on_boot(
+        BootReported(
+            receipt=message.receipt(),
+            version="2.0.1",
+            vendor=station["vendorName"],
+            model=station["model"],
+            serial_number=station.get("serialNumber"),
+            firmware_version=station.get("firmwareVersion"),
+            reason=message.payload["reason"],
+        )
+    )
+    return {
+        "currentTime": render_time(answer.now),
+        "interval": answer.interval_s,
+        "status": REGISTRATION[answer.admission],
+    }
+
+
+async def on_heartbeat(message: Message, _stories: Stories) -> dict[str, Any]:
+    return {"currentTime": render_time(message.received_at)}
+
+
+async def on_status_notification(message: Message, stories: Stories) -> None:
+    payload = message.payload
+    at, at_raw, flags = parse_time(payload["timestamp"], message.received_at)
+    message.seat.has_status = True
+    await stories.on_status(
+        StatusReported(
+            receipt=message.receipt(),
+            evse_no=payload["evseId"],
+            connector_no=payload["connectorId"],
+            state=parse_state(payload["connectorStatus"], "$.connectorStatus"),
+            at=at,
+            at_raw=at_raw,
+            flags=flags,
+        )
+    )
+
+
+async def on_authorize(message: Message, stories: Stories) -> dict[str, Any]:
+    id_token = parse_id_token(message.payload["idToken"])
+    answer = await stories.on_authorize(AuthorizeAsked(receipt=message.receipt(), id_token=id_token))
+    return {"idTokenInfo": render_id_token_info(answer)}
+
+
+async def on_transaction_event(message: Message, stories: Stories) -> dict[str, Any] | None:
+    payload = message.payload
+    received_at = message.received_at
+    at, at_raw, flags = parse_time(payload["timestamp"], received_at)
+    transaction, evse, id_token = payload["transactionInfo"], payload.get("evse"), payload.get("idToken")
+    meter_values = payload.get("meterValue")
+    samples = parse_samples(meter_values, received_at) if meter_values else NO_SAMPLES
+    remote_start_id, reservation_id = transaction.get("remoteStartId"), payload.get("reservationId")
+    answer = await stories.on_transaction(
+        TransactionReported(
+            receipt=message.receipt(),
+            kind=_parse_kind(payload["eventType"]),
+            transaction_id=transaction["transactionId"],
+            at=at,
+            at_raw=at_raw,
+            evse_no=evse["id"] if evse else None,
+            connector_no=evse.get("connectorId") if evse else None,
+            id_token=parse_id_token(id_token) if id_token else None,
+            readings=samples.readings,
+            charging_state=CHARGING_STATES.get(transaction.get("chargingState")),
+            seq_no=payload["seqNo"],
+            trigger=payload["triggerReason"],
+            stop_reason=transaction.get("stoppedReason"),
+            offline=payload.get("offline", False),
+            remote_start_id=None if remote_start_id is None else str(remote_start_id),
+            reservation_id=None if reservation_id is None else str(reservation_id),
+            flags=flags or samples.flags,
+        )
+    )
+    if answer.authorization is None:
+        return None
+    # OCPP 2.0.1 E01.FR.11: a refused token is said here; there is no other refusal.
+    return {"idTokenInfo": render_id_token_info(answer.authorization)}
+
+
+async def on_meter_values(message: Message, stories: Stories) -> None:
+    payload = message.payload
+    samples = parse_samples(payload["meterValue"], message.received_at)
+    await stories.on_transaction(
+        TransactionReported(
+            receipt=message.receipt(),
+            kind=FactKind.METERED,
+            transaction_id=None,
+            at=samples.at or message.received_at,
+            at_raw=samples.at_raw,
+            evse_no=payload["evseId"],
+            readings=samples.readings,
+            flags=samples.flags,
+        )
+    )
+
+
+async def on_notify_event(message: Message, stories: Stories) -> None:
+    """The state of plugs, EVSEs and the station may come as events (OCPP 2.0.1 G01); all others are kept as news."""
+    others = []
+    for number, event in enumerate(message.payload["eventData"]):
+        status = _find_status(message, event, number)
+        if status is None:
+            others.append(event)
+        else:
+            message.seat.has_status = True
+            await stories.on_status(status)
+    if others:
+        names = ", ".join(f"{event['component']['name']}.{event['variable']['name']}" for event in others[:5])
+        await stories.on_notice(message.notice(NoticeKind.EVENT, names, body={**message.payload, "eventData": others}))
+
+
+async def on_notify_report(message: Message, stories: Stories) -> None:
+    """The parts of a report make one piece of news, when the last has come."""
+    report = fold_report(message.seat, message.payload)
+    if report is not None:
+        summary = f"report {message.payload['requestId']}: {len(report['reportData'])} variables"
+        await stories.on_notice(message.notice(NoticeKind.REPORT, summary, body=report))
+
+
+async def on_data_transfer(message: Message, stories: Stories) -> dict[str, Any]:
+    payload = message.payload
+    summary = f"{payload['vendorId']} {payload.get('messageId', '')}".rstrip()
+    await stories.on_notice(message.notice(NoticeKind.DATA_TRANSFER, summary))
+    return {"status": "UnknownVendorId"}  # OCPP 2.0.1 P02.FR.06: no vendor is known here
+
+
+async def on_firmware_status(message: Message, stories: Stories) -> None:
+    await stories.on_notice(message.notice(NoticeKind.FIRMWARE, message.payload["status"]))
+
+
+async def on_log_status(message: Message, stories: Stories) -> None:
+    await stories.on_notice(message.notice(NoticeKind.LOG, message.payload["status"]))
+
+
+async def on_security_event(message: Message, stories: Stories) -> None:
+    at, _, _ = parse_time(message.payload["timestamp"], message.received_at)
+    await stories.on_notice(message.notice(NoticeKind.SECURITY, message.payload["type"], at))
+
+
+def parse_state(status: str, path: str) -> ConnectorState:
+    """The neutral state behind a connectorStatus."""
+    try:
+        return STATES[status]
+    except KeyError:
+        raise WireError(path, f"not an OCPP 2.0.1 connector status: {status!r}") from None
+
+
+def parse_id_token(id_token: dict[str, Any]) -> IdToken:
+    return IdToken(value=id_token["idToken"], type=id_token["type"])
+
+
+def render_id_token_info(authorization: Authorization) -> dict[str, Any]:
+    """An IdTokenInfo with its group (OCPP 2.0.1 C09.FR.02); a group that does not fit is left out."""
+    info: dict[str, Any] = {"status": AUTHORIZATION[authorization.status]}
+    if authorization.group_id and len(authorization.group_id) <= ID_TOKEN_LENGTH:
+        info["groupIdToken"] = {"idToken": authorization.group_id, "type": "Central"}
+    return info
+
+
+def render_quarantined(_action: str, _transaction_id: str | None) -> dict[str, Any]:
+    """TransactionEvent and MeterValues are acknowledged by empty answers."""
+    return {}
+
+
+def _parse_kind(event_type: str) -> FactKind:
+    try:
+        return KINDS[event_type]
+    except KeyError:
+        raise WireError("$.eventType", f"not an OCPP 2.0.1 transaction event: {event_type!r}") from None
+
+
+def _find_status(message: Message, event: dict[str, Any], number: int) -> StatusReported | None:
+    """The state that an event reports, None if it speaks of something else."""
+    component = event["component"]
+    if event["variable"]["name"] != "AvailabilityState" or component["name"] not in _STATEFUL:
+        return None
+    evse = component.get("evse") or {}
+    at, at_raw, flags = parse_time(event["timestamp"], message.received_at)
+    return StatusReported(
+        receipt=message.receipt(),
+        evse_no=evse.get("id", 0),
+        connector_no=evse.get("connectorId", 0),
+        state=parse_state(event["actualValue"], f"$.eventData[{number}].actualValue"),
+        at=at,
+        at_raw=at_raw,
+        flags=flags,
+    )
+
+
+_STATEFUL: Final = frozenset({"Connector", "EVSE", "ChargingStation"})
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "BootNotification": on_boot_notification,
+    "Heartbeat": on_heartbeat,
+    "StatusNotification": on_status_notification,
+    "Authorize": on_authorize,
+    "TransactionEvent": on_transaction_event,
+    "MeterValues": on_meter_values,
+    "NotifyEvent": on_notify_event,
+    "NotifyReport": on_notify_report,
+    "DataTransfer": on_data_transfer,
+    "FirmwareStatusNotification": on_firmware_status,
+    "LogStatusNotification": on_log_status,
+    "SecurityEventNotification": on_security_event,
+}

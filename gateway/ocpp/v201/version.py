@@ -1,0 +1,49 @@
+"""OCPP 2.0.1, edition 3."""
+
+from typing import Final
+
+from gateway.ocpp import frames
+from gateway.ocpp.frames import Fault
+from gateway.ocpp.rpc import WireRules
+from gateway.ocpp.v201.inbound import HANDLERS, render_quarantined
+from gateway.ocpp.v201.metering import ask_statuses, set_metering
+from gateway.ocpp.v201.outbound import TRIGGER_BOOT, find_solicited, render_remote_start, render_remote_stop
+from gateway.ocpp.validation import load_schemas
+from gateway.ocpp.version import Outbound, Version
+
+# OCPP 2.0.1 part 4 4.3.
+CODES: Final = {
+    Fault.NOT_JSON: "RpcFrameworkError",
+    Fault.NOT_A_CALL: "RpcFrameworkError",
+    Fault.UNKNOWN_ACTION: "NotImplemented",
+    Fault.UNSUPPORTED_ACTION: "NotSupported",
+    Fault.BAD_PAYLOAD: "FormatViolation",
+    Fault.MISSING_FIELD: "OccurrenceConstraintViolation",
+    Fault.BAD_COUNT: "OccurrenceConstraintViolation",
+    Fault.BAD_TYPE: "TypeConstraintViolation",
+    Fault.BAD_VALUE: "PropertyConstraintViolation",
+    Fault.UNKNOWN_MESSAGE_TYPE: "MessageTypeNotSupported",
+    Fault.NOT_ACCEPTED: "SecurityError",
+    Fault.INTERNAL: "InternalError",
+}
+
+RULES: Final = WireRules(
+    codes=CODES,
+    message_types=frozenset({frames.CALL, frames.CALL_RESULT, frames.CALL_ERROR}),
+    answers_unknown_type=True,  # part 4 4.4
+)
+
+VERSION: Final = Version(
+    name="2.0.1",
+    subprotocol="ocpp2.0.1",
+    rules=RULES,
+    schemas=load_schemas("v201", "Request"),
+    handlers=HANDLERS,
+    transaction_actions=frozenset({"TransactionEvent", "MeterValues"}),
+    start_stop_actions=frozenset({"RequestStartTransaction", "RequestStopTransaction"}),
+    render_quarantined=render_quarantined,
+    solicited_by=find_solicited,
+    outbound=Outbound(remote_start=render_remote_start, remote_stop=render_remote_stop, trigger_boot=TRIGGER_BOOT),
+    set_metering=set_metering,
+    ask_statuses=ask_statuses,
+)

@@ -1,0 +1,59 @@
+"""What makes a version of OCPP: plain data and functions, gathered once per version folder."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.ocpp.message import Handler
+from gateway.ocpp.rpc import WireRules
+from gateway.ocpp.validation import Schemas
+from gateway.ports import CallOutcome
+
+ENERGY: Final = "Energy.Active.Import.Register"
+
+Caller = Callable[[str, dict[str, Any]], Awaitable[CallOutcome]]
+"""Calls the station at hand with an action and its payload."""
+
+Recorder = Callable[[str, str], None]
+"""Leaves a note for the technician: kind and text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metering:
+    """What live sessions need of a station's meter while a transaction runs."""
+
+    interval_s: int = 60
+    measurands: tuple[str, ...] = (ENERGY,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbound:
+    """How what the gateway wants is said in this version: action and payload."""
+
+    remote_start: Callable[..., tuple[str, dict[str, Any]]]
+    remote_stop: Callable[[str], tuple[str, dict[str, Any]]]
+    trigger_boot: tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A version of OCPP.
+
+    `transaction_actions` are never refused: what cannot be used is quarantined and answered by `render_quarantined`
+    (action and transaction id in, payload out, None: no valid answer exists).  `start_stop_actions` are not sent to a
+    station that is Pending.  `solicited_by` says which message a call asks for, so that it passes before the station
+    is accepted.
+    """
+
+    name: str
+    subprotocol: str
+    rules: WireRules
+    schemas: Schemas
+    handlers: Mapping[str, Handler]
+    transaction_actions: frozenset[str]
+    start_stop_actions: frozenset[str]
+    render_quarantined: Callable[[str, str | None], dict[str, Any] | None]
+    solicited_by: Callable[[str, dict[str, Any]], str | None]
+    outbound: Outbound
+    set_metering: Callable[[Caller, Metering, Recorder], Coroutine[Any, Any, None]]
+    ask_statuses: Callable[[Caller], Coroutine[Any, Any, None]]

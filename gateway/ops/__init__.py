@@ -1,0 +1,1 @@
+"""What runs a program well: logs, time, secrets, the word with systemd.  Knows nothing of charging."""

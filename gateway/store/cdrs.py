@@ -1,0 +1,181 @@
+"""Bills: made once, numbered without gaps per owner, shown with the same bytes for ever.
+
+`last_updated` rises with `ordinal` per owner, so a window of times is a range of ordinals: its ends are two index
+seeks, and total and any offset are sums.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import bindparam, case, func, select
+from sqlalchemy.dialects import sqlite
+
+from gateway.domain.cdrs import Cdr
+from gateway.ports import CdrRow, Page, PageAsked, SaveCdr
+from gateway.store.codec import from_us, to_us
+from gateway.store.objects import ObjectCodec
+from gateway.store.paging import LAST_US, page_of
+from gateway.store.stamps import later
+from gateway.store.statements import Row, compiled, insert_row
+from gateway.store.tables import cdr_renderings, cdrs
+from gateway.store.transaction import Transaction
+
+_CDR = ObjectCodec(Cdr, columns=frozenset({"ordinal", "last_updated"}))
+
+_OF_OWNER = cdrs.c.owner == bindparam("owner")
+_OF_PARTY = cdrs.c.party == bindparam("party")
+_INSERT = insert_row(cdrs, without=["created_no"])
+_KEEP_RENDERING = compiled(
+    sqlite.insert(cdr_renderings)
+    .values({name: bindparam(name) for name in ("cdr_id", "version", "body")})
+    .on_conflict_do_nothing(),
+    *("cdr_id", "version", "body"),
+)
+_LAST = compiled(
+    select(cdrs.c.ordinal, cdrs.c.last_updated_us).where(_OF_OWNER).order_by(cdrs.c.ordinal.desc()).limit(1)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepCdrRenderings:
+    """The bytes of CDRs as first shown in a version; those that are kept already stay."""
+
+    version: str
+    bodies: Sequence[tuple[str, bytes]]
+
+
+def prepare_cdr(change: SaveCdr) -> tuple[str, int]:
+    body = _CDR.render(change.cdr)
+    return body, len(body)
+
+
+def apply_cdr(tx: Transaction, change: SaveCdr, body: str) -> SaveCdr:
+    """Insert as the owner's next.  Raises ConflictError where the session has a CDR already."""
+    cdr = change.cdr
+    owner = cdr.partner_id or ""
+    last_ordinal, last_us = _LAST.one(tx.db, owner=owner) or (0, None)
+    saved = replace(cdr, ordinal=last_ordinal + 1, last_updated=from_us(later(tx.now_us, last_us)))
+    row = _INSERT.row(
+        id=cdr.id,
+        session_id=cdr.session_id,
+        owner=owner,
+        ordinal=saved.ordinal,
+        party=str(cdr.party),
+        last_updated_us=to_us(saved.last_updated),
+        body=body,
+    )
+    tx.insert(_INSERT, row, f"CDR {cdr.id}, or one for session {cdr.session_id},")
+    tx.made_cdr = True
+    return SaveCdr(saved)
+
+
+def prepare_renderings(change: KeepCdrRenderings) -> tuple[None, int]:
+    return None, sum(len(body) for _, body in change.bodies)
+
+
+def apply_renderings(tx: Transaction, change: KeepCdrRenderings, _: None) -> KeepCdrRenderings:
+    tx.db.executemany(_KEEP_RENDERING.text, [(cdr_id, change.version, body) for cdr_id, body in change.bodies])
+    return change
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+_SELECT = select(cdrs.c.body, cdrs.c.ordinal, cdrs.c.last_updated_us)
+_BY_ID = compiled(_SELECT.where(cdrs.c.id == bindparam("id")))
+_BY_SESSION = compiled(_SELECT.where(cdrs.c.session_id == bindparam("session_id")))
+_NEWEST = compiled(_SELECT.order_by(cdrs.c.created_no.desc()).limit(bindparam("limit")).offset(bindparam("offset")))
+
+_FIRST_IN_WINDOW = compiled(
+    select(cdrs.c.ordinal)
+    .where(_OF_OWNER, cdrs.c.last_updated_us >= bindparam("from_us"))
+    .order_by(cdrs.c.last_updated_us)
+    .limit(1)
+)
+_LAST_IN_WINDOW = compiled(
+    select(cdrs.c.ordinal)
+    .where(_OF_OWNER, cdrs.c.last_updated_us < bindparam("to_us"))
+    .order_by(cdrs.c.last_updated_us.desc())
+    .limit(1)
+)
+_IN_WINDOW = (
+    _OF_OWNER,
+    _OF_PARTY,
+    cdrs.c.last_updated_us >= bindparam("from_us"),
+    cdrs.c.last_updated_us < bindparam("to_us"),
+)
+_COUNT = compiled(select(func.count()).select_from(cdrs).where(*_IN_WINDOW))
+_ORDINAL_AT = compiled(
+    select(cdrs.c.ordinal).where(*_IN_WINDOW).order_by(cdrs.c.last_updated_us).limit(1).offset(bindparam("offset"))
+)
+
+
+def _page(*where: Any) -> Any:
+    """Rows from an ordinal on, each with its bytes in the version, or else with what they are rendered from."""
+    rendered = (cdr_renderings.c.cdr_id == cdrs.c.id) & (cdr_renderings.c.version == bindparam("version"))
+    return compiled(
+        select(
+            cdrs.c.id,
+            cdr_renderings.c.body,
+            case((cdr_renderings.c.body.is_(None), cdrs.c.body)),
+            cdrs.c.ordinal,
+            cdrs.c.last_updated_us,
+        )
+        .join_from(cdrs, cdr_renderings, rendered, isouter=True)
+        .where(_OF_OWNER, *where, cdrs.c.ordinal >= bindparam("first"), cdrs.c.ordinal <= bindparam("last"))
+        .order_by(cdrs.c.ordinal)
+        .limit(bindparam("limit"))
+    )
+
+
+_PAGE = _page()
+_PAGE_OF_PARTY = _page(_OF_PARTY)
+
+
+def find_cdr(db: sqlite3.Connection, cdr_id: str) -> Cdr | None:
+    return _parse_or_none(_BY_ID.one(db, id=cdr_id))
+
+
+def find_cdr_by_session(db: sqlite3.Connection, session_id: str) -> Cdr | None:
+    return _parse_or_none(_BY_SESSION.one(db, session_id=session_id))
+
+
+def list_cdrs(db: sqlite3.Connection, *, limit: int, offset: int) -> list[Cdr]:
+    return [_parse(*row) for row in _NEWEST.all(db, limit=limit, offset=offset)]
+
+
+def page_cdrs(
+    db: sqlite3.Connection, partner_id: str, party: str | None, version: str, page: PageAsked
+) -> Page[CdrRow]:
+    from_us = to_us(page.date_from) if page.date_from else 0
+    until_us = to_us(page.date_to) if page.date_to else LAST_US
+    first = (_FIRST_IN_WINDOW.one(db, owner=partner_id, from_us=from_us) or (LAST_US,))[0]
+    last = (_LAST_IN_WINDOW.one(db, owner=partner_id, to_us=until_us) or (0,))[0]
+    if party is None:
+        total = max(0, last - first + 1)
+        begin = first + page.offset
+        statement, scope = _PAGE, {"owner": partner_id}
+    else:
+        scope = {"owner": partner_id, "party": party}
+        window: dict[str, Any] = {"from_us": from_us, "to_us": until_us}
+        total = (_COUNT.one(db, **scope, **window) or (0,))[0]
+        begin = (_ORDINAL_AT.one(db, **scope, **window, offset=page.offset) or (LAST_US,))[0]
+        statement = _PAGE_OF_PARTY
+    if page.after is not None:
+        begin = max(first, page.after + 1)
+    rows = statement.all(db, **scope, version=version, first=begin, last=last, limit=page.limit + 1)
+    ordinals = {row[0]: row[3] for row in rows}
+    return page_of([_parse_row(*row) for row in rows], page, total, lambda row: int(ordinals[row.cdr_id]))
+
+
+def _parse_row(cdr_id: str, rendered: bytes | None, body: str, ordinal: int, last_us: int) -> CdrRow:
+    return CdrRow(cdr_id=cdr_id, body=rendered, cdr=None if rendered is not None else _parse(body, ordinal, last_us))
+
+
+def _parse_or_none(row: Row | None) -> Cdr | None:
+    return None if row is None else _parse(*row)
+
+
+def _parse(body: str, ordinal: int, last_us: int) -> Cdr:
+    return _CDR.parse(body, ordinal=ordinal, last_updated=from_us(last_us))

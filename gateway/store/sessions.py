@@ -1,0 +1,323 @@
+"""Sessions.
+
+A session is two rows: `sessions` with its keys and the fold that every message updates, and `session_terms`, written
+when the session begins and when its terms change.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, func, literal_column, or_, select, update
+
+from gateway.domain.ids import ConnectorKey, station_key
+from gateway.domain.sessions import OPEN, Session, SessionStatus, Terms
+from gateway.errors import ConflictError, RevisionConflictError
+from gateway.ports import Page, PageAsked, SaveSession
+from gateway.store.codec import (
+    from_us,
+    from_us_or_none,
+    parse_id_token,
+    parse_ledger,
+    render_id_token,
+    render_ledger,
+    to_us,
+    to_us_or_none,
+)
+from gateway.store.objects import ObjectCodec
+from gateway.store.paging import LAST_US, is_windowed, page_of
+from gateway.store.stamps import copier, later
+from gateway.store.statements import Row, compiled, insert_row
+from gateway.store.tables import session_terms, sessions
+from gateway.store.transaction import Transaction
+
+SPANS_LOOKED_AT = 8
+"""Sessions of one plug follow each other: of those begun before a time, only the latest few can span it."""
+
+_TERMS = ObjectCodec(Terms)
+_inserted = copier(Session, "created_no", "last_updated", "revision")
+_updated = copier(Session, "last_updated", "revision")
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+_INSERT = insert_row(sessions, without=["created_no"])
+_INSERT_TERMS = insert_row(session_terms)
+
+_HOT_NAMES = ("status", "ledger", "last_updated_us", "seal_due_us", "hold", "revision")
+_FOLD: dict[str, Any] = {name: bindparam(name) for name in _HOT_NAMES}
+_REST_OF_FOLD: dict[str, Any] = {name: bindparam(name) for name in ("started_us", "sealed_cdr_id")}
+_KEYS: dict[str, Any] = {
+    name: bindparam(name)
+    for name in (
+        *("station_key", "station_id", "evse_no", "connector_no", "transaction_id", "start_key"),
+        *("remote_start_id", "partner_id", "visible_to", "party"),
+    )
+}
+_ONE_REVISION = (
+    sessions.c.created_no == bindparam("at_no"),
+    sessions.c.id == bindparam("at_id"),
+    sessions.c.revision == bindparam("at_revision"),
+)
+# Leaves alone the columns whose indexes a message need not touch; where they did change it finds no row, and
+# `_UPDATE_FOLD` is run instead.
+_UPDATE_HOT = compiled(
+    update(sessions)
+    .values(_FOLD)
+    .where(*_ONE_REVISION, sessions.c.started_us == bindparam("at_started_us"), sessions.c.sealed_cdr_id.is_(None)),
+    *_HOT_NAMES,
+    *("at_no", "at_id", "at_revision", "at_started_us"),
+)
+_UPDATE_FOLD = compiled(update(sessions).values(_FOLD | _REST_OF_FOLD).where(*_ONE_REVISION))
+_UPDATE_ALL = compiled(update(sessions).values(_FOLD | _REST_OF_FOLD | _KEYS).where(*_ONE_REVISION))
+_UPDATE_TERMS = compiled(
+    update(session_terms)
+    .values(id_token=bindparam("id_token"), terms=bindparam("terms"))
+    .where(session_terms.c.created_no == bindparam("at_no"))
+)
+
+
+def prepare_session(change: SaveSession) -> tuple[tuple[str, str | None], int]:
+    """Render the ledger, and the terms where they are to be written."""
+    session = change.session
+    ledger = render_ledger(session.ledger)
+    if session.revision and not change.write_terms:
+        return (ledger, None), len(ledger)
+    terms = _TERMS.render(session.terms)
+    return (ledger, terms), len(ledger) + len(terms)
+
+
+def apply_session(tx: Transaction, change: SaveSession, texts: tuple[str, str | None]) -> SaveSession:
+    """Insert or update.  Raises ConflictError and RevisionConflictError."""
+    session = change.session
+    ledger, terms = texts
+    if session.revision == 0:
+        return SaveSession(_insert(tx, session, ledger, terms or ""), change.write_terms)
+    last_us = later(tx.now_us, to_us(session.last_updated))
+    saved: Session = _updated(session, tx.now if last_us == tx.now_us else from_us(last_us), session.revision + 1)
+    if terms is None and session.sealed_cdr_id is None and tx.is_grouped:
+        tx.add(_UPDATE_HOT, _hot_row(session, ledger, last_us), must_hit=True)
+    else:
+        tx.flush()
+        _update(tx, saved, ledger, terms)
+    return SaveSession(saved, change.write_terms)
+
+
+def _hot_row(session: Session, ledger: str, last_us: int) -> Row:
+    due, revision = session.seal_due_at, session.revision
+    return (
+        session.status.value,
+        ledger,
+        last_us,
+        None if due is None else to_us(due),
+        session.hold,
+        revision + 1,
+        session.created_no,
+        session.id,
+        revision,
+        to_us(session.ledger.started_at),
+    )
+
+
+def _insert(tx: Transaction, session: Session, ledger: str, terms: str) -> Session:
+    saved: Session = _inserted(session, 0, tx.now, 1)
+    row = _INSERT.row(id=session.id, **_key_columns(saved), **_fold_columns(saved, ledger))
+    created_no = tx.insert(_INSERT, row, f"Session {session.id}, or one with its start or transaction id,")
+    _INSERT_TERMS.run(tx.db, created_no=created_no, id_token=render_id_token(session.id_token), terms=terms)
+    return _inserted(saved, created_no, saved.last_updated, saved.revision)
+
+
+def _update(tx: Transaction, saved: Session, ledger: str, terms: str | None) -> None:
+    where = {"at_no": saved.created_no, "at_id": saved.id, "at_revision": saved.revision - 1}
+    fold = _fold_columns(saved, ledger)
+    try:
+        if terms is None:
+            is_hit = tx.hit(_UPDATE_FOLD, _UPDATE_FOLD.row(**fold, **where))
+        else:
+            is_hit = tx.hit(_UPDATE_ALL, _UPDATE_ALL.row(**fold, **_key_columns(saved), **where))
+            _UPDATE_TERMS.run(tx.db, id_token=render_id_token(saved.id_token), terms=terms, at_no=saved.created_no)
+    except sqlite3.IntegrityError as error:
+        raise ConflictError(f"Session {saved.id} takes the keys of another ({error}).") from error
+    if not is_hit:
+        raise RevisionConflictError(f"Session {saved.id} is not at revision {saved.revision - 1} any more.")
+
+
+def _fold_columns(session: Session, ledger: str) -> dict[str, Any]:
+    return {
+        "status": session.status.value,
+        "ledger": ledger,
+        "last_updated_us": to_us(session.last_updated),
+        "seal_due_us": to_us_or_none(session.seal_due_at),
+        "hold": session.hold,
+        "revision": session.revision,
+        "started_us": to_us(session.ledger.started_at),
+        "sealed_cdr_id": session.sealed_cdr_id,
+    }
+
+
+def _key_columns(session: Session) -> dict[str, Any]:
+    place, token = session.terms.place, session.terms.token
+    return {
+        "station_key": station_key(session.key.station_id),
+        "station_id": session.key.station_id,
+        "evse_no": session.key.evse_no,
+        "connector_no": session.key.connector_no,
+        "transaction_id": session.transaction_id,
+        "start_key": session.start_key,
+        "remote_start_id": session.remote_start_id,
+        "partner_id": session.partner_id,
+        "visible_to": None if place is None or token is None else session.partner_id,
+        "party": None if place is None else str(place.location.party),
+    }
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+_READ_NAMES = (
+    *("id", "station_id", "evse_no", "connector_no", "transaction_id", "start_key"),
+    *("status", "ledger", "partner_id", "remote_start_id", "seal_due_us", "sealed_cdr_id", "hold"),
+    *("created_no", "last_updated_us", "revision", "id_token", "terms"),
+)
+_READ = [sessions.c[name] if name in sessions.c else session_terms.c[name] for name in _READ_NAMES]
+_SELECT = select(*_READ).join_from(sessions, session_terms, sessions.c.created_no == session_terms.c.created_no)
+_PLUG = (
+    sessions.c.station_key == bindparam("station_key"),
+    sessions.c.evse_no == bindparam("evse_no"),
+    sessions.c.connector_no == bindparam("connector_no"),
+)
+_OF_STATION = sessions.c.station_key == bindparam("station_key")
+_OPEN_STATUSES: list[Any] = [literal_column(f"'{status.value}'") for status in sorted(OPEN)]
+
+_BY_ID = compiled(_SELECT.where(sessions.c.id == bindparam("id")))
+_BY_START = compiled(_SELECT.where(sessions.c.start_key == bindparam("start_key")))
+_BY_TRANSACTION = compiled(_SELECT.where(_OF_STATION, sessions.c.transaction_id == bindparam("transaction_id")))
+_BY_TIME = compiled(
+    _SELECT.where(*_PLUG, sessions.c.started_us <= bindparam("at_us"))
+    .order_by(sessions.c.started_us.desc())
+    .limit(SPANS_LOOKED_AT)
+)
+_UNSEALED = compiled(
+    _SELECT.where(
+        sessions.c.sealed_cdr_id.is_(None),
+        or_(
+            sessions.c.status.in_(_OPEN_STATUSES),
+            sessions.c.seal_due_us.is_not(None),
+            sessions.c.hold.is_not(None),
+        ),
+    ).order_by(sessions.c.created_no)
+)
+
+
+def _newest(*where: Any) -> Any:
+    chosen = select(sessions.c.created_no).where(*where).order_by(sessions.c.created_no.desc())
+    chosen = chosen.limit(bindparam("limit")).offset(bindparam("offset"))
+    return compiled(_SELECT.where(sessions.c.created_no.in_(chosen)).order_by(sessions.c.created_no.desc()))
+
+
+_NEWEST = _newest()
+_NEWEST_OF_STATION = _newest(_OF_STATION)
+
+_VISIBLE = (
+    sessions.c.visible_to == bindparam("partner_id"),
+    or_(bindparam("party").is_(None), sessions.c.party == bindparam("party")),
+)
+_IN_WINDOW = (
+    *_VISIBLE,
+    sessions.c.last_updated_us >= bindparam("from_us"),
+    sessions.c.last_updated_us < bindparam("to_us"),
+)
+
+
+def _visible_page(order: Any, *where: Any) -> Any:
+    chosen = select(sessions.c.created_no).where(*where, order > bindparam("after")).order_by(order)
+    chosen = chosen.limit(bindparam("limit")).offset(bindparam("offset"))
+    return compiled(_SELECT.where(sessions.c.created_no.in_(chosen)).order_by(sessions.c.created_no))
+
+
+_COUNT = compiled(select(func.count()).select_from(sessions).where(*_VISIBLE))
+_COUNT_WINDOW = compiled(select(func.count()).select_from(sessions).where(*_IN_WINDOW))
+_PAGE = _visible_page(sessions.c.created_no, *_VISIBLE)
+# An expression instead of the column, so that the window is found by the index on last_updated and then sorted.
+_PAGE_WINDOW = _visible_page(sessions.c.created_no + literal_column("0"), *_IN_WINDOW)
+
+
+def load_unsealed_sessions(db: sqlite3.Connection) -> list[Session]:
+    return [_parse(row) for row in _UNSEALED.all(db)]
+
+
+def find_session(db: sqlite3.Connection, session_id: str) -> Session | None:
+    return _parse_or_none(_BY_ID.one(db, id=session_id))
+
+
+def find_session_by_start(db: sqlite3.Connection, start_key: str) -> Session | None:
+    return _parse_or_none(_BY_START.one(db, start_key=start_key))
+
+
+def find_session_by_transaction(db: sqlite3.Connection, station_id: str, transaction_id: str) -> Session | None:
+    return _parse_or_none(_BY_TRANSACTION.one(db, station_key=station_key(station_id), transaction_id=transaction_id))
+
+
+def find_session_by_time(db: sqlite3.Connection, key: ConnectorKey, at: datetime) -> Session | None:
+    """The latest of those whose span holds `at`.  A session that is over without an end spans to its last fact."""
+    rows = _BY_TIME.all(
+        db,
+        station_key=station_key(key.station_id),
+        evse_no=key.evse_no,
+        connector_no=key.connector_no,
+        at_us=to_us(at),
+    )
+    return next((session for session in map(_parse, rows) if _is_spanning(session, at)), None)
+
+
+def list_sessions(db: sqlite3.Connection, *, limit: int, offset: int, station_id: str | None) -> Sequence[Session]:
+    if station_id is None:
+        return [_parse(row) for row in _NEWEST.all(db, limit=limit, offset=offset)]
+    rows = _NEWEST_OF_STATION.all(db, limit=limit, offset=offset, station_key=station_key(station_id))
+    return [_parse(row) for row in rows]
+
+
+def page_sessions(db: sqlite3.Connection, partner_id: str, party: str | None, page: PageAsked) -> Page[Session]:
+    scope: dict[str, Any] = {"partner_id": partner_id, "party": party}
+    if is_windowed(page):
+        scope["from_us"] = to_us(page.date_from) if page.date_from else 0
+        scope["to_us"] = to_us(page.date_to) if page.date_to else LAST_US
+    count, rows_of = (_COUNT_WINDOW, _PAGE_WINDOW) if is_windowed(page) else (_COUNT, _PAGE)
+    total = (count.one(db, **scope) or (0,))[0]
+    offset = page.offset if page.after is None else 0
+    rows = rows_of.all(db, **scope, after=page.after or 0, offset=offset, limit=page.limit + 1)
+    return page_of([_parse(row) for row in rows], page, total, lambda session: session.created_no)
+
+
+def _is_spanning(session: Session, at: datetime) -> bool:
+    ledger = session.ledger
+    if ledger.ended_at is not None:
+        return at <= ledger.ended_at
+    return session.is_open or at <= ledger.last_at
+
+
+def _parse_or_none(row: Row | None) -> Session | None:
+    return None if row is None else _parse(row)
+
+
+def _parse(row: Row) -> Session:
+    values = dict(zip(_READ_NAMES, row, strict=True))
+    return Session(
+        id=values["id"],
+        key=ConnectorKey(
+            station_id=values["station_id"], evse_no=values["evse_no"], connector_no=values["connector_no"]
+        ),
+        transaction_id=values["transaction_id"],
+        start_key=values["start_key"],
+        status=SessionStatus(values["status"]),
+        ledger=parse_ledger(values["ledger"]),
+        terms=_TERMS.parse(values["terms"]),
+        id_token=parse_id_token(values["id_token"]),
+        partner_id=values["partner_id"],
+        remote_start_id=values["remote_start_id"],
+        seal_due_at=from_us_or_none(values["seal_due_us"]),
+        sealed_cdr_id=values["sealed_cdr_id"],
+        hold=values["hold"],
+        created_no=values["created_no"],
+        last_updated=from_us(values["last_updated_us"]),
+        revision=values["revision"],
+    )

@@ -1,0 +1,227 @@
+"""The store on SQLite: one process, one file, one writer."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from gateway.domain.cdrs import Cdr
+from gateway.domain.events import NoticeReported
+from gateway.domain.ids import ConnectorKey
+from gateway.domain.locations import Location
+from gateway.domain.partners import Partner
+from gateway.domain.sessions import Fact, Session
+from gateway.domain.stations import ConnectorStatus, Deviation, Station
+from gateway.domain.tariffs import Tariff
+from gateway.domain.tokens import LocalToken, Token
+from gateway.errors import SettingsError
+from gateway.ports import (
+    CdrRow,
+    Change,
+    Clock,
+    LateFact,
+    Page,
+    PageAsked,
+    Publish,
+    Quarantined,
+    SaveIncident,
+    Work,
+)
+from gateway.store import cdrs, facts, journal, locations, partners, sessions, stations, tariffs, tokens
+from gateway.store.connection import Connection, connect_reader, connect_writer, refuse_old_sqlite
+from gateway.store.counters import ReserveNumbers
+from gateway.store.lock import DirectoryLock
+from gateway.store.migrations import upgrade
+from gateway.store.writer import Limits, Writer
+
+TRANSACTION_NUMBERS = "transaction_no"
+RESERVED_NUMBERS = 1_000
+"""Transaction numbers reserved at a time; a restart loses the rest of the block."""
+
+
+@dataclass(slots=True)
+class _Numbers:
+    next: int = 1
+    last: int = 0
+
+
+class SqliteStore:
+    """`ports.Store` on a SQLite file.  Make one with `open`, end it with `close`."""
+
+    def __init__(self, lock: DirectoryLock, connections: Sequence[Connection], writer: Writer) -> None:
+        self._lock = lock
+        # Points apart from lists: a card must not wait for a long page.
+        self._writer_connection, self._points, self._lists = connections
+        self._writer = writer
+        self._numbers = _Numbers()
+        self._numbers_lock = asyncio.Lock()
+
+    @classmethod
+    async def open(
+        cls, url: str | Path, publish: Publish, clock: Clock, *, synchronous: str = "FULL", limits: Limits | None = None
+    ) -> "SqliteStore":
+        """Open the database (`sqlite:///…` or a path), making or migrating it.
+
+        Raises SettingsError (not ours, too new, in use by another process) and StoreDownError.
+        """
+        refuse_old_sqlite()
+        path = parse_sqlite_url(url)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = DirectoryLock(path.parent)
+        opened: list[Connection] = []
+        try:
+            await asyncio.to_thread(upgrade, path)
+            opened.append(await connect_writer(path, synchronous=synchronous))
+            opened.append(await connect_reader(path))
+            opened.append(await connect_reader(path))
+        except BaseException:
+            for connection in opened:
+                await connection.close()
+            lock.close()
+            raise
+        return cls(lock, opened, Writer(opened[0], publish, clock.now, limits))
+
+    async def close(self) -> None:
+        """Finish the queued Works and close; afterwards everything raises StoreDownError."""
+        await self._writer.close()
+        for connection in (self._points, self._lists, self._writer_connection):
+            await connection.close()
+        self._lock.close()
+
+    @property
+    def queued_rows(self) -> int:
+        """Rows that wait for the writer."""
+        return self._writer.queued_rows
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    async def commit(self, work: Work, *, bulk: bool = False) -> Sequence[Change]:
+        if not bulk:
+            return await self._writer.submit(work)
+        step = self._writer.limits.bulk_rows
+        stamped: list[Change] = []
+        for start in range(0, len(work), step):
+            stamped += await self._writer.submit(work[start : start + step], bulk=True)
+        return stamped
+
+    async def next_transaction_no(self) -> int:
+        async with self._numbers_lock:
+            numbers = self._numbers
+            if numbers.next > numbers.last:
+                (block,) = await self._writer.submit([ReserveNumbers(TRANSACTION_NUMBERS, RESERVED_NUMBERS)])
+                numbers.next, numbers.last = block.first, block.first + block.count - 1
+            numbers.next += 1
+            return numbers.next - 1
+
+    async def save_cdr_renderings(self, version: str, bodies: Sequence[tuple[str, bytes]]) -> None:
+        await self._writer.submit([cdrs.KeepCdrRenderings(version, bodies)], bulk=True)
+
+    # --- whole tables ---------------------------------------------------------------------------------------------
+
+    async def load_stations(self) -> Sequence[Station]:
+        return await self._lists.run(stations.load_stations)
+
+    async def load_connector_statuses(self) -> Sequence[ConnectorStatus]:
+        return await self._lists.run(stations.load_connector_statuses)
+
+    async def load_locations(self) -> Sequence[Location]:
+        return await self._lists.run(locations.load_locations)
+
+    async def load_tariffs(self) -> Sequence[Tariff]:
+        return await self._lists.run(tariffs.load_tariffs)
+
+    async def load_partners(self) -> Sequence[Partner]:
+        return await self._lists.run(partners.load_partners)
+
+    async def load_unsealed_sessions(self) -> Sequence[Session]:
+        return await self._lists.run(sessions.load_unsealed_sessions)
+
+    # --- points ---------------------------------------------------------------------------------------------------
+
+    async def find_session_by_transaction(self, station_id: str, transaction_id: str) -> Session | None:
+        return await self._points.run(sessions.find_session_by_transaction, station_id, transaction_id)
+
+    async def find_session_by_start(self, start_key: str) -> Session | None:
+        return await self._points.run(sessions.find_session_by_start, start_key)
+
+    async def find_session(self, session_id: str) -> Session | None:
+        return await self._points.run(sessions.find_session, session_id)
+
+    async def find_session_by_time(self, key: ConnectorKey, at: datetime) -> Session | None:
+        return await self._points.run(sessions.find_session_by_time, key, at)
+
+    async def load_facts(self, session_id: str) -> Sequence[Fact]:
+        return await self._points.run(facts.load_facts, session_id)
+
+    async def has_fact(self, session_id: str, key: str) -> bool:
+        return await self._points.run(facts.has_fact, session_id, key)
+
+    async def find_tokens(self, uid: str) -> Sequence[Token]:
+        return await self._points.run(tokens.find_tokens, uid)
+
+    async def find_token(self, country_code: str, party_id: str, uid: str, type_: str) -> Token | None:
+        return await self._points.run(tokens.find_token, country_code, party_id, uid, type_)
+
+    async def find_local_token(self, uid: str) -> LocalToken | None:
+        return await self._points.run(tokens.find_local_token, uid)
+
+    async def find_cdr(self, cdr_id: str) -> Cdr | None:
+        return await self._points.run(cdrs.find_cdr, cdr_id)
+
+    async def find_cdr_by_session(self, session_id: str) -> Cdr | None:
+        return await self._points.run(cdrs.find_cdr_by_session, session_id)
+
+    # --- lists ----------------------------------------------------------------------------------------------------
+
+    async def page_sessions(self, partner_id: str, party: str | None, page: PageAsked) -> Page[Session]:
+        return await self._lists.run(sessions.page_sessions, partner_id, party, page)
+
+    async def page_cdrs(self, partner_id: str, party: str | None, version: str, page: PageAsked) -> Page[CdrRow]:
+        return await self._lists.run(cdrs.page_cdrs, partner_id, party, version, page)
+
+    async def list_sessions(self, *, limit: int, offset: int = 0, station_id: str | None = None) -> Sequence[Session]:
+        return await self._lists.run(sessions.list_sessions, limit=limit, offset=offset, station_id=station_id)
+
+    async def list_cdrs(self, *, limit: int, offset: int = 0) -> Sequence[Cdr]:
+        return await self._lists.run(cdrs.list_cdrs, limit=limit, offset=offset)
+
+    async def list_local_tokens(self) -> Sequence[LocalToken]:
+        return await self._lists.run(tokens.list_local_tokens)
+
+    async def list_ambiguous_uids(self) -> Sequence[str]:
+        return await self._lists.run(tokens.list_ambiguous_uids)
+
+    async def list_deviations(self, station_id: str) -> Sequence[Deviation]:
+        return await self._lists.run(journal.list_deviations, station_id)
+
+    async def list_quarantined(self, *, limit: int) -> Sequence[Quarantined]:
+        return await self._lists.run(journal.list_quarantined, limit=limit)
+
+    async def list_late_facts(self, *, limit: int) -> Sequence[LateFact]:
+        return await self._lists.run(facts.list_late_facts, limit=limit)
+
+    async def list_notices(self, station_id: str | None, *, limit: int) -> Sequence[NoticeReported]:
+        return await self._lists.run(journal.list_notices, station_id, limit=limit)
+
+    async def list_incidents(self, station_id: str | None, *, limit: int) -> Sequence[SaveIncident]:
+        return await self._lists.run(journal.list_incidents, station_id, limit=limit)
+
+
+def parse_sqlite_url(url: str | Path) -> Path:
+    """The file that `sqlite:///relative`, `sqlite:////absolute` or a plain path names.  Raises SettingsError."""
+    if isinstance(url, Path):
+        return url
+    if "://" not in url:
+        return Path(url)
+    try:
+        parts: Any = make_url(url)
+    except ArgumentError:
+        parts = None
+    if parts is None or parts.get_backend_name() != "sqlite" or not parts.database or parts.database == ":memory:":
+        raise SettingsError(f"store.url: {url!r} is not sqlite:///PATH, the only kind of store there is today.")
+    return Path(parts.database)

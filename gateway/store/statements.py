@@ -1,0 +1,81 @@
+"""Statements written in SQLAlchemy, compiled once to the text and parameter order that the driver wants.
+
+Compiling costs more than running; so it is done when a module is imported, and what runs is plain text and tuples.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table, bindparam, insert
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql import ClauseElement
+
+_DIALECT = sqlite.dialect(paramstyle="qmark")
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statement:
+    """`names` are the parameters in the order of `text`; `constants` those whose value stands in the statement."""
+
+    text: str
+    names: tuple[str, ...]
+    constants: dict[str, Any]
+
+    def row(self, **values: Any) -> Row:
+        """The parameters in their order; a missing one is a KeyError."""
+        values |= self.constants
+        return tuple([values[name] for name in self.names])
+
+    def run(self, db: sqlite3.Connection, **values: Any) -> sqlite3.Cursor:
+        return db.execute(self.text, self.row(**values))
+
+    def one(self, db: sqlite3.Connection, **values: Any) -> Row | None:
+        """The first row, or None."""
+        row: Row | None = db.execute(self.text, self.row(**values)).fetchone()
+        return row
+
+    def all(self, db: sqlite3.Connection, **values: Any) -> list[Row]:
+        return db.execute(self.text, self.row(**values)).fetchall()
+
+
+def compiled(clause: ClauseElement, *names: str) -> Statement:
+    """Compile a statement.  `names`, where given, must be its parameters in order: hot rows are tuples made by hand."""
+    result = clause.compile(dialect=_DIALECT)
+    positions = tuple(getattr(result, "positiontup", None) or ())
+    if names and positions != names:
+        raise TypeError(f"the parameters are {positions}, not {names}")
+    given = result.params
+    return Statement(str(result), positions, {name: given[name] for name in positions if given[name] is not None})
+
+
+def insert_row(table: Table, *, without: Iterable[str] = ()) -> Statement:
+    """Compile an INSERT of all columns in the table's order, except those the database fills in."""
+    return compiled(insert(table).values(_parameters(table, without)))
+
+
+def upsert_row(
+    table: Table, *, names: Iterable[str] = (), only_if: Callable[[Any], Any] | None = None, **updates: Any
+) -> Statement:
+    """Compile an INSERT that replaces the row with the same primary key.
+
+    `updates` are expressions for columns that are not simply replaced; `only_if` makes, of the new row, the condition
+    for replacing at all; `names` as in `compiled`.
+    """
+    clause = sqlite.insert(table).values(_parameters(table, ()))
+    replaced = {column.name: clause.excluded[column.name] for column in table.columns if not column.primary_key}
+    return compiled(
+        clause.on_conflict_do_update(
+            index_elements=list(table.primary_key.columns),
+            set_=replaced | updates,
+            where=None if only_if is None else only_if(clause.excluded),
+        ),
+        *names,
+    )
+
+
+def _parameters(table: Table, without: Iterable[str]) -> dict[str, Any]:
+    return {column.name: bindparam(column.name) for column in table.columns if column.name not in set(without)}

@@ -1,0 +1,271 @@
+"""The one definition of the schema: what migrations build and statements are compiled from.
+
+Columns are BIGINT, TEXT and BLOB only, so that every engine means the same by them: times are µs since 1970 in UTC
+(`…_us`), decimals and JSON are TEXT, truth is 0 or 1.  Tables that every message writes are keyed so that one message
+costs one b-tree insert and one update, and have no index that a query of the port does not need.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+
+NUMBER = BigInteger().with_variant(Integer, "sqlite")
+"""The type of keys that count up: SQLite makes only an INTEGER PRIMARY KEY the table's own key."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# --- stations -----------------------------------------------------------------------------------------------------
+
+stations = Table(
+    "stations",
+    metadata,
+    Column("station_key", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+connector_statuses = Table(
+    "connector_statuses",
+    metadata,
+    Column("station_key", Text, primary_key=True),
+    Column("evse_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("connector_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("station_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("occupied_by", Text),
+    Column("error_code", Text),
+    Column("info", Text),
+    Column("vendor_error", Text),
+    sqlite_with_rowid=False,
+)
+
+# --- sessions -----------------------------------------------------------------------------------------------------
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("created_no", NUMBER, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("station_key", Text, nullable=False),
+    Column("station_id", Text, nullable=False),
+    Column("evse_no", BigInteger, nullable=False),
+    Column("connector_no", BigInteger, nullable=False),
+    Column("transaction_id", Text, nullable=False),
+    Column("start_key", Text, nullable=False, unique=True),
+    Column("remote_start_id", Text),
+    Column("partner_id", Text),
+    Column("visible_to", Text),  # partner_id once a site and a token are known: what the partner's list shows
+    Column("party", Text),  # the site's party, CC*PID
+    Column("started_us", BigInteger, nullable=False),
+    # the fold, written by every message
+    Column("status", Text, nullable=False),
+    Column("ledger", Text, nullable=False),
+    Column("last_updated_us", BigInteger, nullable=False),
+    Column("seal_due_us", BigInteger),
+    Column("hold", Text),
+    Column("sealed_cdr_id", Text),
+    Column("revision", BigInteger, nullable=False),
+    UniqueConstraint("station_key", "transaction_id"),
+)
+Index("ix_sessions_plug", *(sessions.c[name] for name in ("station_key", "evse_no", "connector_no", "started_us")))
+Index(
+    "ix_sessions_visible_by_time",
+    sessions.c.visible_to,
+    sessions.c.last_updated_us,
+    sessions.c.party,
+    sqlite_where=sessions.c.visible_to.is_not(None),
+    postgresql_where=sessions.c.visible_to.is_not(None),
+)
+Index(
+    "ix_sessions_visible_by_no",
+    sessions.c.visible_to,
+    sessions.c.created_no,
+    sessions.c.party,
+    sqlite_where=sessions.c.visible_to.is_not(None),
+    postgresql_where=sessions.c.visible_to.is_not(None),
+)
+Index(
+    "ix_sessions_unsealed",
+    sessions.c.created_no,
+    sqlite_where=sessions.c.sealed_cdr_id.is_(None),
+    postgresql_where=sessions.c.sealed_cdr_id.is_(None),
+)
+
+# Apart from `sessions`, for the fold's UPDATE rewrites the whole row, and terms hold a site and a tariff.
+session_terms = Table(
+    "session_terms",
+    metadata,
+    Column("created_no", NUMBER, primary_key=True, autoincrement=False),
+    Column("id_token", Text),
+    Column("terms", Text, nullable=False),
+)
+
+session_facts = Table(
+    "session_facts",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("fact_key", Text, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# --- bills --------------------------------------------------------------------------------------------------------
+
+cdrs = Table(
+    "cdrs",
+    metadata,
+    Column("created_no", NUMBER, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("session_id", Text, nullable=False, unique=True),
+    Column("owner", Text, nullable=False),  # the partner's id, "" where it is nobody's but ours
+    Column("ordinal", BigInteger, nullable=False),
+    Column("party", Text, nullable=False),
+    Column("last_updated_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("owner", "ordinal"),
+)
+Index("ix_cdrs_window", cdrs.c.owner, cdrs.c.last_updated_us, cdrs.c.ordinal, cdrs.c.party)
+
+cdr_renderings = Table(
+    "cdr_renderings",
+    metadata,
+    Column("cdr_id", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# --- inventory ----------------------------------------------------------------------------------------------------
+
+locations = Table(
+    "locations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created_no", BigInteger, nullable=False, unique=True),
+    Column("last_updated_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+evse_statuses = Table(
+    "evse_statuses",
+    metadata,
+    Column("location_id", Text, primary_key=True),
+    Column("evse_uid", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("last_updated_us", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+tariffs = Table(
+    "tariffs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("last_updated_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+# --- tokens and partners ------------------------------------------------------------------------------------------
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("uid_key", Text, primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("country_code", Text, primary_key=True),
+    Column("party_id", Text, primary_key=True),
+    Column("partner_id", Text, nullable=False, index=True),
+    Column("valid", BigInteger, nullable=False),
+    Column("newest_us", BigInteger, nullable=False),  # last_updated; 0 once the partner's registration ended
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+local_tokens = Table(
+    "local_tokens",
+    metadata,
+    Column("uid_key", Text, primary_key=True),
+    Column("uid", Text, nullable=False),
+    Column("last_updated_us", BigInteger, nullable=False),
+    Column("status", Text),
+    Column("group_id", Text),
+    Column("preferred_partner_id", Text),
+)
+
+partners = Table(
+    "partners",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("last_updated_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+# --- what the technician looks at ---------------------------------------------------------------------------------
+
+deviations = Table(
+    "deviations",
+    metadata,
+    Column("station_key", Text, primary_key=True),
+    Column("action", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("problem", Text, primary_key=True),
+    Column("station_id", Text, nullable=False),
+    Column("example", Text, nullable=False),
+    Column("first_us", BigInteger, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("no", NUMBER, primary_key=True),
+    Column("station_key", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_notices_station", "station_key", "no"),
+)
+
+quarantined = Table(
+    "quarantined",
+    metadata,
+    Column("no", NUMBER, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+late_facts = Table(
+    "late_facts",
+    metadata,
+    Column("no", NUMBER, primary_key=True),
+    Column("station_id", Text, nullable=False),
+    Column("session_id", Text),
+    Column("reason", Text, nullable=False),
+    Column("fact_key", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("no", NUMBER, primary_key=True),
+    Column("station_key", Text, nullable=False),
+    Column("station_id", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("ix_incidents_station", "station_key", "no"),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)

@@ -1,0 +1,65 @@
+"""One transaction of the writer: statements are gathered and run together, or one at a time to see which one fails."""
+
+import sqlite3
+from datetime import datetime
+
+from gateway.errors import ConflictError
+from gateway.store.codec import from_us, to_us
+from gateway.store.stamps import MS
+from gateway.store.statements import Row, Statement
+
+
+class MissedError(Exception):
+    """An UPDATE among those run together found no row: somebody's revision is old."""
+
+
+class Transaction:
+    """`is_grouped`: rows given to `add` are kept until `flush`, one `executemany` per statement.
+
+    The order between statements is then lost, so whoever runs a statement that other rows of the same table must not
+    overtake calls `flush` before.  Ungrouped, everything runs at once and its error is known.
+    """
+
+    __slots__ = ("_groups", "db", "is_grouped", "made_cdr", "now", "now_us")
+
+    def __init__(self, db: sqlite3.Connection, now: datetime, *, is_grouped: bool) -> None:
+        now_us = to_us(now)
+        self.db = db
+        self.now_us = now_us - now_us % MS
+        self.now = from_us(self.now_us)
+        self.is_grouped = is_grouped
+        self.made_cdr = False
+        self._groups: dict[Statement, tuple[list[Row], bool]] = {}
+
+    def add(self, statement: Statement, row: Row, *, must_hit: bool = False) -> None:
+        """Gather a row.  `must_hit`: the statement has to change exactly one row."""
+        group = self._groups.get(statement)
+        if group is None:
+            group = self._groups[statement] = ([], must_hit)
+        group[0].append(row)
+
+    def flush(self) -> None:
+        """Run what was gathered, statements in the order of their first row.  Raises MissedError, sqlite3.Error."""
+        groups, self._groups = self._groups, {}
+        for statement, (rows, must_hit) in groups.items():
+            cursor = self.db.executemany(statement.text, rows)
+            if must_hit and cursor.rowcount != len(rows):
+                raise MissedError
+
+    def put(self, statement: Statement, row: Row) -> None:
+        """Write a row that depends on no other: gathered or at once."""
+        if self.is_grouped:
+            self.add(statement, row)
+        else:
+            self.db.execute(statement.text, row)
+
+    def hit(self, statement: Statement, row: Row) -> bool:
+        """Run an UPDATE at once; did it find its row?"""
+        return self.db.execute(statement.text, row).rowcount == 1
+
+    def insert(self, statement: Statement, row: Row, what: str) -> int:
+        """Insert a row at once and return its number.  Raises ConflictError, saying `what` is there already."""
+        try:
+            return self.db.execute(statement.text, row).lastrowid or 0
+        except sqlite3.IntegrityError as error:
+            raise ConflictError(f"{what} is stored already ({error}).") from error

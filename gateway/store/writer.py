@@ -1,0 +1,163 @@
+"""The one writer: Works queue while the last batch commits, and go together into the next.
+
+No timer: a Work that comes alone is committed at once, Works that come together share a commit.  Memory follows the
+disk: after a batch's commit its changes are published, and only then do the callers go on.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from gateway.errors import StoreDownError, StoreFullError
+from gateway.ports import Publish
+from gateway.store.batch import Entry, write_batch
+from gateway.store.cdrs import KeepCdrRenderings
+from gateway.store.changes import StoreChange, prepare_work
+from gateway.store.connection import Connection
+from gateway.store.counters import ReserveNumbers
+
+log = structlog.get_logger(__name__)
+
+UNPUBLISHED = (KeepCdrRenderings, ReserveNumbers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of the queue and of one batch.  A Work larger than a batch still goes, alone."""
+
+    queue_rows: int = 50_000
+    queue_bytes: int = 64 * 1024 * 1024
+    batch_rows: int = 2_000
+    batch_bytes: int = 4 * 1024 * 1024
+    bulk_rows: int = 250
+    """Rows of bulk Works in one batch, after the others."""
+    gather_rounds: int = 4
+    """Turns of the event loop to wait at most while more Works keep coming in."""
+
+
+class Writer:
+    """Commits Works in batches.  `publish` is called on the event loop and must not wait."""
+
+    def __init__(
+        self, connection: Connection, publish: Publish, now: Callable[[], datetime], limits: Limits | None = None
+    ) -> None:
+        self._connection = connection
+        self._publish = publish
+        self._now = now
+        self.limits = limits or Limits()
+        self._urgent: deque[Entry] = deque()
+        self._bulk: deque[Entry] = deque()
+        self._rows = 0
+        self._bytes = 0
+        self._is_closing = False
+        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.create_task(self._run(), name="store writer")
+
+    @property
+    def queued_rows(self) -> int:
+        return self._rows
+
+    def submit(self, work: Sequence[StoreChange], *, bulk: bool = False) -> "asyncio.Future[Sequence[Any]]":
+        """Queue a Work; the future has its changes as stored.  Raises StoreFullError, StoreDownError."""
+        if self._is_closing:
+            raise StoreDownError("The store is closing.")
+        prepared, size = prepare_work(work)
+        if self._rows and (
+            self._rows + len(prepared) > self.limits.queue_rows or self._bytes + size > self.limits.queue_bytes
+        ):
+            raise StoreFullError(f"{self._rows} rows wait for the disk already; try again when they are written.")
+        entry = Entry(prepared, size, self._loop.create_future())
+        (self._bulk if bulk else self._urgent).append(entry)
+        self._rows += len(prepared)
+        self._bytes += size
+        self._wake.set()
+        return entry.future
+
+    async def close(self) -> None:
+        """Take no more Works and finish those that are queued."""
+        self._is_closing = True
+        self._wake.set()
+        await self._task
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            await self._gather()
+            batch = self._take_batch()
+            if batch:
+                await self._commit(batch)
+            if not self._rows:
+                if self._is_closing:
+                    return
+                self._wake.clear()
+
+    async def _gather(self) -> None:
+        """Let those who are ready queue their Works too."""
+        for _ in range(self.limits.gather_rounds):
+            before = len(self._urgent)
+            await asyncio.sleep(0)
+            if len(self._urgent) == before or self._rows >= self.limits.batch_rows:
+                return
+
+    def _take_batch(self) -> list[Entry]:
+        batch: list[Entry] = []
+        rows = self._take(self._urgent, batch, self.limits.batch_rows, self.limits.batch_bytes)
+        if rows < self.limits.batch_rows:
+            self._take(self._bulk, batch, self.limits.bulk_rows, self.limits.batch_bytes)
+        return batch
+
+    def _take(self, queue: deque[Entry], batch: list[Entry], rows_left: int, bytes_left: int) -> int:
+        """Move entries to the batch while they fit; the first of a queue always goes."""
+        rows = size = 0
+        had = len(batch)
+        while queue:
+            entry = queue[0]
+            rows += len(entry.prepared)
+            size += entry.size
+            if len(batch) > had and (rows > rows_left or size > bytes_left):
+                return rows
+            batch.append(queue.popleft())
+            self._rows -= len(entry.prepared)
+            self._bytes -= entry.size
+        return rows
+
+    async def _commit(self, batch: list[Entry]) -> None:
+        try:
+            await self._connection.run(write_batch, batch, self._now())
+            self._publish_changes(batch)
+        except StoreDownError as error:
+            log.error("commit failed", works=len(batch), error=str(error))
+            _fail(batch, str(error))
+        except Exception as error:  # root of a task
+            log.exception("batch failed", works=len(batch))
+            _fail(batch, f"The store failed: {error!r}.")
+        else:
+            _resolve(batch)
+
+    def _publish_changes(self, batch: list[Entry]) -> None:
+        changes = [change for entry in batch if entry.stamped for change in entry.stamped]
+        published = [change for change in changes if not isinstance(change, UNPUBLISHED)]
+        if published:
+            self._publish(published)
+
+
+def _resolve(batch: list[Entry]) -> None:
+    for entry in batch:
+        if entry.future.done():
+            continue  # the caller was cancelled; the Work stands
+        if entry.error is not None:
+            entry.future.set_exception(entry.error)
+        else:
+            entry.future.set_result(entry.stamped or [])
+
+
+def _fail(batch: list[Entry], reason: str) -> None:
+    for entry in batch:
+        if not entry.future.done():
+            entry.future.set_exception(StoreDownError(reason))

@@ -1,0 +1,301 @@
+"""An eMSP as a library: an OCPI server and client that registers, pushes, pulls, and judges what it gets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from aiohttp import web
+
+from simulators.emsp import handshake, pages, tokens
+from simulators.emsp.commands import SentCommand, send_command
+from simulators.emsp.errors import EmspError
+from simulators.emsp.faults import Faults
+from simulators.emsp.findings import Finding, Findings
+from simulators.emsp.peer import Peer, endpoint_url
+from simulators.emsp.probes import run_probes
+from simulators.emsp.server import Server
+from simulators.emsp.state import AuthorizeScript, Desk, Partner, Party, Received, Store
+from simulators.emsp.tokens import Tokens, new_token
+from simulators.emsp.versions import VERSIONS
+from simulators.emsp.wire import JsonObject, is_absolute_url
+
+# What refers to something comes before it: a CDR may be made while we pull, and its session must then be newer.
+MODULES = ("cdrs", "sessions", "locations", "tariffs")
+# Sessions cannot be listed without date_from (OCPI 2.2.1 9.2.1.1): from the first day of OCPI on.
+BEGINNING = datetime(2014, 1, 1, tzinfo=UTC)
+
+
+def _silent(_line: str) -> None:
+    return None
+
+
+class Emsp:
+    """One eMSP with one CPO. As a context manager it runs its server: `async with Emsp(...) as emsp`.
+
+    `versions_url` and `token_a` come from the CPO; with `give_token_a` instead the CPO registers with us.
+    `public_url` is where the CPO reaches `listen`, if not there. `story` gets one readable line per event.
+    Methods raise `EmspError` (unreachable, refused); what they see and judge is in `findings`.
+    """
+
+    def __init__(
+        self,
+        *,
+        versions_url: str | None = None,
+        token_a: str | None = None,
+        give_token_a: str | None = None,
+        country_code: str = "NL",
+        party_id: str = "EMS",
+        name: str = "Simulated eMSP",
+        version: str = "2.2.1",
+        listen: str = "127.0.0.1:0",
+        public_url: str | None = None,
+        timeout_s: float = 30,
+        now: Callable[[], datetime] | None = None,
+        story: Callable[[str], None] = _silent,
+    ) -> None:
+        if version not in VERSIONS:
+            raise EmspError(f"no OCPI version {version!r}", "version", f"There are: {', '.join(VERSIONS)}.")
+        self._version = VERSIONS[version]
+        self._versions_url = versions_url
+        self._token_a = token_a
+        self._host, self._port = _parse_listen(listen)
+        self._public_url = _parse_public_url(public_url)
+        self._timeout_s = timeout_s
+        self._story = story
+        self._stack = AsyncExitStack()
+        self._desk = Desk(Party(country_code, party_id, name), token_a=give_token_a)
+        if now is not None:
+            self._desk.now = now
+        self._desk.shake_hands = self._shake_hands
+        self._server = Server(self._desk, self._version)
+        self._peer_or_none: Peer | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            session = await self._stack.enter_async_context(
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
+            )
+            self._peer_or_none = Peer(self._desk, self._version, session)
+            await self._serve()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    # What there is to see.
+
+    @property
+    def versions_url(self) -> str:
+        """Our own versions URL, for a CPO that registers with us."""
+        return self._desk.versions_url
+
+    @property
+    def party(self) -> Party:
+        return self._desk.party
+
+    @property
+    def partner(self) -> Partner | None:
+        return self._desk.partner
+
+    @property
+    def findings(self) -> Findings:
+        return self._desk.findings
+
+    @property
+    def violations(self) -> list[Finding]:
+        return self._desk.findings.violations
+
+    @property
+    def store(self) -> Store:
+        """All objects known: our tokens, and what was pulled or pushed."""
+        return self._desk.store
+
+    @property
+    def received(self) -> list[Received]:
+        """The CPO's requests, oldest first."""
+        return self._desk.received
+
+    @property
+    def faults(self) -> Faults:
+        return self._server.faults
+
+    @property
+    def authorizations(self) -> AuthorizeScript:
+        return self._desk.authorizations
+
+    # The handshake.
+
+    async def register(self) -> Partner:
+        """Register at the CPO with the token A it gave us."""
+        if self._versions_url is None or not self._token_a:
+            raise EmspError("no versions URL or no token A", "register", "Give both, as the CPO handed them out.")
+        partner = await handshake.register(self._desk, self._version, self._peer, self._versions_url, self._token_a)
+        self._story(f"registered with CPO {partner.party()} ({partner.party().name}), version {partner.version}")
+        return partner
+
+    async def wait_until_registered(self, timeout_s: float) -> Partner:
+        """Wait for a CPO to register with us, with the token A we gave out."""
+        await self.wait_for(lambda: self._desk.partner is not None, timeout_s, "no CPO has registered with us")
+        partner = self._desk.partner
+        assert partner is not None
+        await handshake.wait_until_open(self._desk, self._peer)
+        self._story(f"CPO {partner.party()} ({partner.party().name}) registered with us, version {partner.version}")
+        return partner
+
+    async def rotate(self) -> Partner:
+        """Exchange new credentials tokens both ways."""
+        partner = await handshake.rotate(self._desk, self._version, self._peer)
+        self._story("rotated the credentials: new tokens both ways")
+        return partner
+
+    async def unregister(self) -> None:
+        await handshake.unregister(self._desk, self._peer)
+        self._story("ended the registration")
+
+    # Tokens.
+
+    async def push_token(self, uid: str, **fields: Any) -> JsonObject:
+        """PUT a token to the CPO; `fields` are those of `tokens.new_token`. Pushing again replaces it."""
+        token = new_token(self._desk.party, uid, self._desk.now(), **fields)
+        reply = await self._tokens.push(token)
+        self._story(f"pushed {token['type']} token {tokens.mask(uid)}: HTTP {reply.http_status}")
+        return token
+
+    async def patch_token(self, uid: str, type: str = "RFID", **changes: Any) -> None:  # noqa: A002
+        """PATCH some fields of a token, such as `valid=False`."""
+        await self._tokens.patch(self._own_token(uid, type), changes)
+        self._story(f"patched token {tokens.mask(uid)}: {', '.join(changes)}")
+
+    async def get_token(self, uid: str, type: str = "RFID") -> JsonObject:  # noqa: A002
+        """Read a token back from the CPO and compare it with ours."""
+        return await self._tokens.get(self._own_token(uid, type))
+
+    def know_token(self, uid: str, **fields: Any) -> JsonObject:
+        """Have a token without pushing it, for the CPO to pull or to ask about."""
+        token = new_token(self._desk.party, uid, self._desk.now(), **fields)
+        self._desk.store.put("tokens", self._version.key_of("tokens", token), token, "our own token")
+        return token
+
+    # Pull, commands, probes.
+
+    async def pull(
+        self,
+        module: str,
+        *,
+        date_from: datetime | None = None,
+        date_to: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[JsonObject]:
+        """Pull a module page by page; all objects come back as they were sent, the well-formed ones are stored."""
+        if module == "sessions" and date_from is None:
+            date_from = BEGINNING
+        window = pages.Window(date_from, date_to)
+        pull = await pages.pull_pages(self._desk, self._version, self._peer, module, window, limit)
+        for where, path, item in pages.iter_well_formed(self._version, module, pull):
+            self._keep(module, item, where, path)
+        if date_to is None and date_from in (None, BEGINNING):
+            self._desk.store.complete.add(module)
+        self._story(f"pulled {len(pull.items)} {module} on {pull.pages} page{'' if pull.pages == 1 else 's'}")
+        return [item for _, _, item in pull.items]
+
+    async def get_location(self, *ids: str) -> JsonObject:
+        """GET a location, one of its EVSEs (two ids), or a connector (three), and judge it."""
+        kind = ("location", "evse", "connector")[len(ids) - 1]
+        reply = await self._peer.get(endpoint_url(self._desk, "locations", "SENDER", *ids), module="locations")
+        reply.require_success(f"cannot read {kind} {'/'.join(ids)}")
+        self.findings.extend(reply.where, self._version.judge(kind, reply.data), "$.data")
+        item: JsonObject = reply.data if isinstance(reply.data, dict) else {}
+        return item
+
+    async def send_command(self, command: str, **body: Any) -> SentCommand:
+        """Send a command such as START_SESSION; `await sent.result()` waits for the charger's answer."""
+        sent = await send_command(self._desk, self._version, self._peer, command, body)
+        self._story(f"sent {command}: {sent.response['result']}")
+        return sent
+
+    async def probe(self) -> int:
+        """Send requests that a CPO must refuse, and judge how it does. Returns how many there were."""
+        count = await run_probes(self._desk, self._peer)
+        self._story(f"sent {count} faulty requests, to see them refused")
+        return count
+
+    async def wait_for(self, condition: Callable[[], bool], timeout_s: float, what: str = "it did not happen") -> None:
+        """Wait until something that came in makes `condition` true; `EmspError` with `what` after `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s), self._desk.changed:
+                await self._desk.changed.wait_for(condition)
+        except TimeoutError:
+            todo = f"Does the CPO reach {self.versions_url}?"
+            raise EmspError(f"{what} within {timeout_s:g} s", self.versions_url, todo) from None
+
+    def check_references(self) -> Findings:
+        """Hold all objects against each other, as far as their modules were pulled or pushed."""
+        for module, key, problem in self._version.check_references(self._desk.store):
+            self.findings.extend(self._desk.store.where(module, key), [problem])
+        return self.findings
+
+    # Inside.
+
+    @property
+    def _peer(self) -> Peer:
+        if self._peer_or_none is None:
+            raise EmspError("the eMSP is not started", "Emsp", "Use it as `async with Emsp(...) as emsp`.")
+        return self._peer_or_none
+
+    @property
+    def _tokens(self) -> Tokens:
+        return Tokens(self._desk, self._version, self._peer)
+
+    def _own_token(self, uid: str, kind: str) -> JsonObject:
+        token = self._desk.store.get("tokens", (*self._desk.party.ids, uid.upper(), kind))
+        if token is None:
+            raise EmspError(f"no {kind} token {tokens.mask(uid)}", "tokens", "Push it first.")
+        return token
+
+    def _keep(self, module: str, item: JsonObject, where: str, path: str) -> None:
+        store, key = self._desk.store, self._version.key_of(module, item)
+        before = store.get(module, key)
+        if before is not None:
+            self.findings.extend(where, self._version.check_succession(module, before, item, pushed=False), path)
+        store.put(module, key, item, f"{where} {path}")
+
+    async def _shake_hands(self, credentials: JsonObject, used: str) -> str:
+        return await handshake.accept(self._desk, self._version, self._peer, credentials, used=used)
+
+    async def _serve(self) -> None:
+        runner = web.AppRunner(self._server.app(), access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, self._host, self._port)
+        try:
+            await site.start()
+        except OSError as error:
+            where = f"{self._host}:{self._port}"
+            raise EmspError(f"cannot listen: {error.strerror}", where, "Choose another --listen address.") from error
+        host, port = runner.addresses[0][:2]
+        shown = f"[{host}]" if ":" in host else host
+        self._desk.base_url = self._public_url or f"http://{shown}:{port}"
+
+
+def _parse_listen(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit():
+        raise EmspError(f"not an address: {listen!r}", "listen", "Write it as host:port, such as 127.0.0.1:0.")
+    return host.strip("[]"), int(port)
+
+
+def _parse_public_url(url: str | None) -> str | None:
+    if url is not None and not is_absolute_url(url):
+        raise EmspError(f"not an absolute URL: {url!r}", "public URL", "Write it as https://host[:port].")
+    return None if url is None else url.rstrip("/")

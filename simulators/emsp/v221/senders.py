@@ -1,0 +1,114 @@
+"""Sender interfaces of the eMSP: the token list, real-time authorisation, and results of commands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from simulators.emsp.findings import Rule
+from simulators.emsp.state import AuthorizeAnswer, Desk
+from simulators.emsp.v221.judge import is_well_formed, judge
+from simulators.emsp.v221.types import parse_date_time
+from simulators.emsp.version import Answer, Inbound, Route, done, failed, ok
+from simulators.emsp.wire import JsonObject, parse_datetime
+
+QUERY = Rule(
+    "query.value", "paging parameters are numbers and DateTimes", "OCPI 2.2.1 transport_and_format 4.1.4.1 Pagination"
+)
+ONE_RESULT = Rule(
+    "commands.one_result",
+    "an accepted command has one result; only a reservation may be cancelled later",
+    "OCPI 2.2.1 mod_commands 13.1",
+)
+RESULT_EXPECTED = Rule(
+    "commands.result_expected", "a result belongs to a command that was accepted", "OCPI 2.2.1 mod_commands 13.2.2"
+)
+
+MAX_LIMIT = 100
+INVALID, NOT_ENOUGH_INFORMATION, UNKNOWN_TOKEN = 2001, 2002, 2004
+
+
+async def list_tokens(desk: Desk, call: Inbound) -> Answer:
+    try:
+        offset = _number(call, "offset", 0)
+        limit = min(_number(call, "limit", MAX_LIMIT), MAX_LIMIT)
+        date_from = _moment(call, "date_from", datetime.min.replace(tzinfo=UTC))
+        date_to = _moment(call, "date_to", datetime.max.replace(tzinfo=UTC))
+    except ValueError as error:
+        desk.findings.add(QUERY, call.where, "query", str(error))
+        return failed(INVALID, str(error))
+    matching = [t for t in desk.store.tokens if date_from <= parse_datetime(t["last_updated"]) < date_to]
+    headers = {"X-Total-Count": str(len(matching)), "X-Limit": str(MAX_LIMIT)}
+    if limit > 0 and offset + limit < len(matching):
+        query = urlencode({**call.query, "offset": offset + limit, "limit": limit})
+        headers["Link"] = f'<{desk.base_url}/ocpi/2.2.1/tokens?{query}>; rel="next"'
+    return ok(matching[offset : offset + limit], headers=headers)
+
+
+async def authorize(desk: Desk, call: Inbound) -> Answer:
+    """Answer as scripted, else by the token's own `valid` (OCPI 2.2.1 12.2.2.2)."""
+    uid, kind = call.segments["uid"], call.query.get("type", "RFID")
+    if call.body is not None:
+        desk.findings.extend(call.where, judge("location_references", call.body))
+        if not is_well_formed("location_references", call.body):
+            return failed(INVALID, "not a LocationReferences object")
+    scripted = desk.authorizations.next(uid)
+    if scripted is not None and scripted.status_code != 1000:
+        return failed(scripted.status_code, "scripted answer", http_status=scripted.http_status)
+    token = desk.store.get("tokens", (*desk.party.ids, uid.upper(), kind))
+    if token is None:
+        return failed(UNKNOWN_TOKEN, "unknown token", http_status=404)
+    answer = scripted or AuthorizeAnswer("ALLOWED" if token["valid"] else "BLOCKED")
+    return ok(_render_authorization(answer, token, call.body))
+
+
+async def take_result(desk: Desk, call: Inbound) -> Answer:
+    desk.findings.extend(call.where, judge("command_result", call.body))
+    if not is_well_formed("command_result", call.body):
+        return failed(INVALID, "not a CommandResult object")
+    results = desk.results.get(call.segments["command_id"])
+    if results is None:
+        desk.findings.add(RESULT_EXPECTED, call.where, "$", f"{call.body['result']} for a command that was not sent")
+        return failed(INVALID, "unknown command", http_status=404)
+    if results and call.body["result"] != "CANCELED_RESERVATION":
+        desk.findings.add(ONE_RESULT, call.where, "$.result", f"{call.body['result']} after {results[-1]['result']}")
+    results.append(call.body)
+    return done()
+
+
+def _render_authorization(answer: AuthorizeAnswer, token: JsonObject, references: Any) -> JsonObject:
+    info: JsonObject = {"allowed": answer.allowed, "token": token}
+    if references is not None and answer.allowed == "ALLOWED":
+        info["location"] = references
+    if answer.authorization_reference is not None:
+        info["authorization_reference"] = answer.authorization_reference
+    if answer.info is not None:
+        info["info"] = {"language": "en", "text": answer.info}
+    return info
+
+
+def _number(call: Inbound, name: str, default: int) -> int:
+    text = call.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{name} is not a number: {text!r}")
+    return int(text)
+
+
+def _moment(call: Inbound, name: str, default: datetime) -> datetime:
+    text = call.query.get(name)
+    if text is None:
+        return default
+    try:
+        return parse_date_time(text)
+    except ValueError:
+        raise ValueError(f"{name} is not a DateTime: {text!r}") from None
+
+
+ROUTES = (
+    Route("GET", "tokens", "tokens", list_tokens),
+    Route("POST", "tokens/{uid}/authorize", "tokens", authorize, body=True),
+    Route("POST", "commands/{command}/{command_id}", "commands", take_result, body=True),
+)

@@ -1,0 +1,90 @@
+"""From the plug to the CDR that an eMSP has pulled: polite chargers and impolite ones."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from simulators.charger import Patience, Scenario, build_charger, load_scenario
+from tests.contract_schemas import assert_valid
+from tests.e2e.house import House
+
+UID = "04E2A1B2C3D480"
+PATIENCE = Patience(reply_timeout_s=5, give_up_after_s=30)
+BUNDLED = [
+    ("16-simple", "1.6"),
+    ("201-simple", "2.0.1"),
+    ("16-offline-replay", "1.6"),
+    ("16-lost-replies", "1.6"),
+    ("16-phases-kwh", "1.6"),
+    ("16-swap-register", "1.6"),
+    ("201-gaps", "2.0.1"),
+    ("201-duplicates", "2.0.1"),
+]
+
+
+async def live(house: House, scenario: Scenario, station_id: str, version: str) -> None:
+    charger = build_charger(
+        scenario,
+        house.ocpp_url,
+        station_id,
+        version=version,
+        speed=None,
+        password="secret-of-the-station",
+        patience=PATIENCE,
+    )
+    async with charger:
+        outcome = await charger.run_scenario(scenario)
+    assert outcome.failures == ()
+
+
+@pytest.mark.parametrize(("name", "version"), BUNDLED)
+async def test_a_scenario_ends_with_the_cdr_that_it_states(house: House, name: str, version: str) -> None:
+    scenario = load_scenario(name).model_copy(update={"token": UID})
+    assert scenario.expect is not None
+    await house.provision("CS1", password="secret-of-the-station", security_profile=1)
+    async with await house.invite() as emsp:
+        await emsp.register()
+        await emsp.push_token(UID, contract_id="NL-EMS-C00000001-X")
+        await live(house, scenario, "CS1", version)
+        await house.wait_for_cdrs(scenario.expect.cdrs)
+        await emsp.pull("tariffs")
+        await emsp.pull("locations")
+        sessions = await emsp.pull("sessions")
+        cdrs = await emsp.pull("cdrs")
+        emsp.check_references()
+
+        assert [str(finding) for finding in emsp.violations] == []
+        assert len(cdrs) == scenario.expect.cdrs
+        assert {session["status"] for session in sessions} == {"COMPLETED"}
+        compare(cdrs, scenario)
+        for module, objects in (("session", sessions), ("cdr", cdrs)):
+            for item in objects:
+                assert_valid(module, plain(item))
+
+
+def compare(cdrs: list[dict[str, Any]], scenario: Scenario) -> None:
+    expect = scenario.expect
+    assert expect is not None
+    hours = sum(Decimal(cdr["total_time"]) for cdr in cdrs)
+    parking = sum(Decimal(cdr.get("total_parking_time", 0)) for cdr in cdrs)
+    assert sum(Decimal(cdr["total_energy"]) for cdr in cdrs) == expect.kwh
+    if expect.parking_minutes is not None:
+        assert abs(parking * 60 - expect.parking_minutes) < Decimal("0.01")
+    if expect.charging_minutes is not None:
+        assert abs((hours - parking) * 60 - expect.charging_minutes) < Decimal("0.01")
+    if expect.cost_excl_vat is not None:
+        assert sum(Decimal(cdr["total_cost"]["excl_vat"]) for cdr in cdrs) == expect.cost_excl_vat
+    if expect.cost_incl_vat is not None:
+        assert sum(Decimal(cdr["total_cost"]["incl_vat"]) for cdr in cdrs) == expect.cost_incl_vat
+
+
+def plain(item: Any) -> Any:
+    """The same with JSON's numbers in place of Decimals."""
+    if isinstance(item, Decimal):
+        return int(item) if item == item.to_integral_value() else float(item)
+    if isinstance(item, dict):
+        return {key: plain(value) for key, value in item.items()}
+    if isinstance(item, list):
+        return [plain(value) for value in item]
+    return item

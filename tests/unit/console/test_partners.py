@@ -1,0 +1,89 @@
+import pytest
+from aiohttp.test_utils import TestClient
+
+from tests.fakes.console_world import World
+
+API = "/api/v1/partners"
+THEIRS = {
+    "name": "Some eMSP",
+    "role": "EMSP",
+    "versions_url": "https://emsp.example/versions",
+    "token": "their-a",
+}
+
+
+async def test_an_invited_partner_gets_its_token_once(client: TestClient) -> None:
+    response = await client.post(API, json={"name": "Some eMSP", "role": "EMSP"})
+
+    assert response.status == 201
+    body = await response.json()
+    assert (body["status"], body["token_a"]) == ("INVITED", "made-token-1")
+    assert body["our_versions_url"] == "https://cpo.example/ocpi/versions"
+    shown = await client.get(f"{API}/{body['id']}")
+    assert shown.status == 200
+    assert "token" not in await shown.text()
+
+
+async def test_an_invitation_can_be_made_anew(client: TestClient) -> None:
+    partner_id = (await (await client.post(API, json={"name": "Some eMSP"})).json())["id"]
+
+    response = await client.post(f"{API}/{partner_id}/invitations")
+
+    assert (response.status, (await response.json())["token_a"]) == (201, "made-token-2")
+
+
+async def test_we_register_with_a_partner(client: TestClient) -> None:
+    response = await client.post(API, json=THEIRS)
+
+    assert response.status == 201
+    body = await response.json()
+    assert (body["status"], body["version"]) == ("REGISTERED", "2.2.1")
+    assert body["roles"] == [{"country_code": "DE", "party_id": "EMS", "role": "EMSP", "name": "Some eMSP"}]
+    assert body["endpoints"][0]["identifier"] == "credentials"
+    assert "token" not in await response.text()
+    assert [partner["id"] for partner in await (await client.get(API)).json()] == [body["id"]]
+
+
+async def test_a_partner_that_cannot_be_reached_is_502(client: TestClient, world: World) -> None:
+    world.api.is_broken = True
+
+    response = await client.post(API, json=THEIRS)
+
+    assert response.status == 502
+    error = (await response.json())["error"]
+    assert "https://emsp.example/versions cannot be reached" in error["what"]
+    assert "URL and token" in error["remedy"]
+
+
+async def test_a_partner_is_ended_and_told(client: TestClient, world: World) -> None:
+    partner_id = (await (await client.post(API, json=THEIRS)).json())["id"]
+
+    assert (await client.delete(f"{API}/{partner_id}")).status == 204
+
+    assert world.api.ended
+    assert (await (await client.get(f"{API}/{partner_id}")).json())["status"] == "ENDED"
+
+
+async def test_a_missing_partner_is_404(client: TestClient) -> None:
+    assert (await client.get(f"{API}/none")).status == 404
+    assert (await client.delete(f"{API}/none")).status == 404
+    assert (await client.post(f"{API}/none/invitations")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ({}, "$.name"),
+        ({"name": ""}, "$.name"),
+        ({"name": "x", "role": "BANK"}, "$.role"),
+        ({"name": "x", "versions_url": "https://emsp.example/versions"}, "$"),
+        ({"name": "x", "versions_url": "not a url", "token": "t"}, "$.versions_url"),
+        ({"name": "x", "versions_url": "https://emsp.example", "token": "has space"}, "$.token"),
+        ({"name": "x", "tokens": "t"}, "$.tokens"),
+    ],
+)
+async def test_a_wrong_partner_is_400(client: TestClient, body: object, where: str) -> None:
+    response = await client.post(API, json=body)
+
+    assert response.status == 400
+    assert (await response.json())["error"]["where"] == where

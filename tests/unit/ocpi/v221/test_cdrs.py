@@ -1,0 +1,77 @@
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.domain.cdrs import Cdr
+from gateway.domain.locations import Place
+from gateway.domain.tariffs import TaxIncluded
+from gateway.ocpi import wire
+from gateway.ocpi.v221.cdrs import render_cdr
+from tests.contract_schemas import assert_valid
+from tests.fakes.ocpi_samples import CDR, CONNECTOR, EVSE, LOCATION, TARIFF, TERMS, TOKEN
+
+
+def shown(cdr: Cdr) -> dict[str, Any]:
+    body: dict[str, Any] = orjson.loads(wire.dump_json(render_cdr(cdr)))
+    return body
+
+
+def at(**changes: Any) -> Cdr:
+    place = Place(location=LOCATION, evse=EVSE, connector=CONNECTOR)
+    return replace(CDR, terms=replace(TERMS, place=replace(place, **changes)))
+
+
+def test_a_cdr_is_valid_and_says_what_was_used_and_what_it_costs() -> None:
+    body = shown(CDR)
+
+    assert_valid("cdr", body)
+    assert (body["total_energy"], body["total_time"], body["total_parking_time"]) == (7.2504, 2, 1)
+    assert body["total_cost"] == {"excl_vat": 3.88, "incl_vat": 4.69}
+    assert [period["dimensions"] for period in body["charging_periods"]] == [
+        [{"type": "ENERGY", "volume": 7.2504}, {"type": "TIME", "volume": 1}],
+        [{"type": "PARKING_TIME", "volume": 1}],
+    ]
+    assert {period["tariff_id"] for period in body["charging_periods"]} == {"T1"}
+
+
+def test_an_address_that_is_longer_than_a_cdr_allows_is_cut() -> None:
+    body = shown(at(location=replace(LOCATION, address="a" * 200, state="s" * 40)))
+
+    assert_valid("cdr", body)
+    assert (len(body["cdr_location"]["address"]), len(body["cdr_location"]["state"])) == (45, 20)
+
+
+def test_an_evse_without_a_printed_id_is_not_available() -> None:
+    body = shown(at(evse=replace(EVSE, evse_id=None)))
+
+    assert_valid("cdr", body)
+    assert body["cdr_location"]["evse_id"] == "#NA"
+
+
+def test_a_tariff_that_cannot_be_said_is_left_out_and_the_bill_stands() -> None:
+    gross = replace(TARIFF, tax_included=TaxIncluded.YES)
+    body = shown(replace(CDR, terms=replace(TERMS, tariff=gross)))
+
+    assert_valid("cdr", body)
+    assert "tariffs" not in body
+    assert body["total_cost"] == {"excl_vat": 3.88, "incl_vat": 4.69}
+
+
+def test_a_token_type_of_a_later_version_is_other() -> None:
+    body = shown(replace(CDR, terms=replace(TERMS, token=replace(TOKEN, type="EMAID"))))
+
+    assert_valid("cdr", body)
+    assert body["cdr_token"]["type"] == "OTHER"
+
+
+@pytest.mark.parametrize("missing", ["token", "place"])
+def test_a_cdr_without_token_or_location_cannot_be_said(missing: str) -> None:
+    with pytest.raises(wire.CannotSayError, match=CDR.id):
+        render_cdr(replace(CDR, terms=replace(TERMS, **{missing: None})))
+
+
+def test_a_connector_standard_of_a_later_version_cannot_be_said() -> None:
+    with pytest.raises(wire.CannotSayError, match="MCS"):
+        render_cdr(at(connector=replace(CONNECTOR, standard="MCS")))

@@ -1,0 +1,546 @@
+"""Connections over real sockets, with OCPP 1.6 and 2.0.1 stations."""
+
+import asyncio
+import socket as sockets
+from dataclasses import replace
+from time import monotonic
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.domain.events import (
+    AuthorizeAsked,
+    BootReported,
+    MessageQuarantined,
+    StatusReported,
+    TransactionReported,
+)
+from gateway.domain.stations import Admission, Deviation
+from gateway.errors import StoreDownError, StoreFullError
+from gateway.ocpp.validation import Unknown
+from tests.unit.ocpp.stage import QUIET, Witness, ask, call, receive, stage, until
+
+BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
+BOOT_201 = {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}}
+STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+START = {"connectorId": 1, "idTag": "TAG", "meterStart": 100, "timestamp": "2026-03-01T09:59:00Z"}
+STOP = {"transactionId": 42, "meterStop": 5_000, "timestamp": "2026-03-01T10:00:00Z"}
+
+
+async def closing(socket: Any) -> tuple[int, str]:
+    """How the server closed the connection."""
+    async with asyncio.timeout(5):
+        await socket.wait_closed()
+    return socket.close_code, socket.close_reason
+
+
+async def test_a_station_boots() -> None:
+    async with stage() as on, on.station() as socket:
+        answer = await call(socket, "BootNotification", BOOT)
+
+    assert answer == [3, "m1", {"status": "Accepted", "currentTime": "2026-03-01T10:00:00.000Z", "interval": 300}]
+    assert on.witness.connected == ["CP1"]
+    assert on.witness.disconnected == ["CP1"]
+
+
+async def test_every_frame_is_traced_both_ways() -> None:
+    async with stage() as on, on.station() as socket:
+        await call(socket, "StatusNotification", STATUS)
+
+    frames = [(direction, text) for _, direction, text in on.trace.frames if direction != "event"]
+    assert frames[0][0] == "in"
+    assert frames[0][1].startswith('[2,"m1","StatusNotification"')
+    assert frames[1] == ("out", '[3,"m1",{}]')
+
+
+# What cannot be used
+
+
+@pytest.mark.parametrize(
+    ("version", "text", "answer"),
+    [
+        ("ocpp1.6", "[2,", ["-1", "FormationViolation"]),
+        ("ocpp2.0.1", "[2,", ["-1", "RpcFrameworkError"]),
+        ("ocpp1.6", '[2,"a","Nonsense",{}]', ["a", "NotImplemented"]),
+        ("ocpp1.6", '[2,"a","Reset",{"type":"Hard"}]', ["a", "NotSupported"]),
+        ("ocpp2.0.1", '[2,"a","StartTransaction",{}]', ["a", "NotImplemented"]),
+        ("ocpp2.0.1", '[2,"a","Reset",{"type":"Immediate"}]', ["a", "NotSupported"]),
+        ("ocpp1.6", '[2,"a","BootNotification",[]]', ["a", "FormationViolation"]),
+        ("ocpp2.0.1", '[2,"a","BootNotification",[]]', ["a", "FormatViolation"]),
+        ("ocpp1.6", '[2,"a","BootNotification",{"chargePointModel":"M"}]', ["a", "ProtocolError"]),
+        ("ocpp2.0.1", '[2,"a","BootNotification",{"reason":"PowerUp"}]', ["a", "OccurrenceConstraintViolation"]),
+        ("ocpp1.6", '[2,"a","Authorize",{"idTag":[]}]', ["a", "TypeConstraintViolation"]),
+        (
+            "ocpp1.6",
+            '[2,"a","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Sleeping"}]',
+            ["a", "PropertyConstraintViolation"],
+        ),
+        (
+            "ocpp2.0.1",
+            '[2,"a","NotifyEvent",{"generatedAt":"2026-03-01T10:00:00Z","seqNo":0,"eventData":[]}]',
+            ["a", "OccurrenceConstraintViolation"],
+        ),
+    ],
+)
+async def test_a_call_that_cannot_be_served_gets_the_exact_error(version: str, text: str, answer: list[str]) -> None:
+    async with stage() as on, on.station(version=version) as socket:
+        kind, message_id, code, description, details = await ask(socket, text)
+        assert await call(socket, "Heartbeat", {}, "after") is not None
+
+    assert (kind, [message_id, code], details) == (4, answer, {})
+    assert description
+    assert len(on.trace.texts("refused")) == 1
+
+
+async def test_unknown_fields_are_refused_where_that_is_set() -> None:
+    async with stage(replace(QUIET, unknown_fields=Unknown.REFUSE)) as on, on.station() as socket:
+        answer = await call(socket, "BootNotification", {**BOOT, "extra": 1})
+
+    assert answer[:3] == [4, "m1", "FormationViolation"]
+
+
+async def test_harmless_faults_are_put_up_with_and_recorded() -> None:
+    payload = {**BOOT, "chargePointModel": "M" * 30, "extra": 1, "firmwareVersion": None}
+    async with stage() as on, on.station() as socket:
+        answer = await call(socket, "BootNotification", payload)
+
+    assert answer[0] == 3
+    boot = on.witness.of(BootReported)[0]
+    assert boot.model == "M" * 30
+    assert {(each.path, each.problem) for each in on.witness.of(Deviation)} == {
+        ("$.chargePointModel", "longer than 20 characters"),
+        ("$.extra", "not a field of the specification"),
+        ("$.firmwareVersion", "null instead of an absent field"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "text", "answer"),
+    [
+        ("ocpp1.6", '[2,"a","StopTransaction",{"meterStop":1}]', [3, "a", {}]),
+        ("ocpp1.6", '[2,"a","StopTransaction",{"transactionId":,"meterStop":1}]', [3, "a", {}]),
+        ("ocpp1.6", '[2,"a","MeterValues",{"connectorId":1}]', [3, "a", {}]),
+        (
+            "ocpp1.6",
+            '[2,"a","StartTransaction",{"connectorId":1}]',
+            [3, "a", {"transactionId": 77, "idTagInfo": {"status": "Invalid"}}],
+        ),
+        ("ocpp2.0.1", '[2,"a","TransactionEvent",{"eventType":"Ended"}]', [3, "a", {}]),
+        ("ocpp2.0.1", '[2,"a","MeterValues",[]]', [3, "a", {}]),
+    ],
+)
+async def test_a_transaction_message_that_cannot_be_used_is_quarantined_and_acknowledged(
+    version: str, text: str, answer: list[Any]
+) -> None:
+    async with stage() as on, on.station(version=version) as socket:
+        assert await ask(socket, text) == answer
+
+    kept = on.witness.of(MessageQuarantined)[0]
+    assert kept.frame == text
+    assert kept.receipt.message_id == "a"
+    assert on.trace.texts("quarantined")
+
+
+async def test_a_start_without_a_transaction_id_to_give_is_kept_and_refused() -> None:
+    witness = Witness(quarantined_id=None)
+    async with stage(witness=witness) as on, on.station() as socket:
+        answer = await call(socket, "StartTransaction", {"connectorId": 1})
+
+    assert answer[:3] == [4, "m1", "ProtocolError"]
+    assert len(on.witness.of(MessageQuarantined)) == 1
+
+
+async def test_a_fault_of_ours_is_no_fault_of_the_connection() -> None:
+    def fail(event: Any) -> None:
+        if isinstance(event, AuthorizeAsked | TransactionReported):
+            raise RuntimeError("a bug")
+
+    async with stage(witness=Witness(before=fail)) as on, on.station() as socket:
+        authorized = await call(socket, "Authorize", {"idTag": "TAG"}, "m1")
+        stopped = await call(socket, "StopTransaction", STOP, "m2")
+        alive = await call(socket, "Heartbeat", {}, "m3")
+
+    assert authorized[:3] == [4, "m1", "InternalError"]
+    assert stopped == [3, "m2", {}]
+    assert alive[0] == 3
+    assert len(on.witness.of(MessageQuarantined)) == 1
+
+
+async def test_a_binary_frame_closes_the_connection() -> None:
+    async with stage() as on, on.station() as socket:
+        await socket.send(b"\x02\x03")
+        code, reason = await closing(socket)
+
+    assert code == 1003
+    assert "text frames" in reason
+    assert "0203" in on.trace.texts("refused")[0]
+
+
+async def test_a_frame_that_is_too_big_closes_the_connection() -> None:
+    async with stage(replace(QUIET, max_message_bytes=1_000)) as on, on.station() as socket:
+        await socket.send("x" * 1_001)
+        code, _ = await closing(socket)
+        await until(lambda: on.witness.disconnected)
+
+    assert code == 1009
+    assert "1009" in on.trace.texts("closed")[0]
+
+
+async def test_a_text_that_is_not_utf8_is_traced_raw() -> None:
+    async with stage() as on, on.station() as socket:
+        await socket.send(b'[2,"\xff","Heartbeat",{}]', text=True)
+        code, _ = await closing(socket)
+        await until(lambda: on.witness.disconnected)
+
+    assert code == 1007
+    assert "\\xff" in on.trace.texts("closed")[0]
+
+
+# Order, repetition, pressure
+
+
+async def test_calls_are_served_in_order_even_if_the_first_takes_longest() -> None:
+    opened = asyncio.Event()
+
+    def wait(event: Any) -> Any:
+        return opened.wait() if isinstance(event, BootReported) else None
+
+    async with stage(witness=Witness(before=wait)) as on, on.station() as socket:
+        for number, (action, payload) in enumerate([("BootNotification", BOOT), ("Heartbeat", {})]):
+            await socket.send(orjson.dumps([2, str(number), action, payload]).decode())
+        await until(lambda: len(on.trace.frames) >= 3)
+        opened.set()
+
+        assert [(await receive(socket))[1] for _ in range(2)] == ["0", "1"]
+
+
+async def test_the_same_call_again_gets_the_same_answer_without_effects() -> None:
+    async with stage() as on, on.station() as socket:
+        first = await call(socket, "StartTransaction", START)
+        second = await call(socket, "StartTransaction", START)
+        other = await call(socket, "StartTransaction", {**START, "connectorId": 2})
+
+    assert first == second
+    assert other[0] == 3
+    assert [event.evse_no for event in on.witness.of(TransactionReported)] == [1, 2]
+
+
+async def test_a_station_that_floods_is_not_read_further() -> None:
+    opened = asyncio.Event()
+    witness = Witness(before=lambda event: opened.wait())
+    async with stage(replace(QUIET, max_backlog=3), witness=witness) as on, on.station() as socket:
+        for number in range(10):
+            await socket.send(orjson.dumps([2, str(number), "StatusNotification", STATUS]).decode())
+        await until(lambda: len([1 for frame in on.trace.frames if frame[1] == "in"]) == 3)
+        await asyncio.sleep(0)
+        read = len([1 for frame in on.trace.frames if frame[1] == "in"])
+        opened.set()
+        answers = [await receive(socket) for _ in range(10)]
+
+    assert read == 3
+    assert [answer[1] for answer in answers] == [str(number) for number in range(10)]
+
+
+# A store that fails
+
+
+async def test_what_could_not_be_stored_is_not_answered() -> None:
+    def fail(event: Any) -> None:
+        raise StoreDownError("disk full")
+
+    async with stage(witness=Witness(before=fail)) as on, on.station() as socket:
+        await socket.send(orjson.dumps([2, "m1", "StopTransaction", STOP]).decode())
+        await socket.send(orjson.dumps([2, "m2", "Heartbeat", {}]).decode())
+        code, _ = await closing(socket)
+
+        assert code == 1013
+        assert not [text for _, direction, text in on.trace.frames if direction == "out"]
+        with pytest.raises(Exception, match="503"):
+            async with on.station():
+                pass
+
+
+async def test_a_full_store_makes_the_station_wait() -> None:
+    failures = [StoreFullError("full"), StoreFullError("full")]
+
+    def fail(event: Any) -> None:
+        if failures:
+            raise failures.pop()
+
+    async with stage(witness=Witness(before=fail)) as on, on.station() as socket:
+        assert await call(socket, "StopTransaction", STOP) == [3, "m1", {}]
+
+    assert len(on.witness.of(TransactionReported)) == 1
+
+
+# Several connections of one station
+
+
+async def test_the_newest_connection_wins() -> None:
+    async with stage() as on, on.station("CP1") as old, on.station("cp1") as new:
+        code, reason = await closing(old)
+        await call(new, "Heartbeat", {})
+
+        assert code == 1001
+        assert "newer connection" in reason
+        assert on.witness.disconnected == []
+        assert on.server.stations.find_connection("CP1") is not None
+
+
+async def test_calls_on_a_replaced_connection_fail_at_once() -> None:
+    async with stage() as on, on.station() as old:
+        pending = asyncio.create_task(on.server.stations.call("CP1", "Reset", {"type": "Soft"}, timeout_s=30))
+        await receive(old)
+        async with on.station() as new:
+            outcome = await pending
+            await call(new, "Heartbeat", {})
+
+    assert outcome.outcome == "offline"
+
+
+# Our calls
+
+
+async def test_a_call_is_placed_and_answered() -> None:
+    async with stage() as on, on.station() as socket:
+        pending = asyncio.create_task(on.server.stations.call("cp1", "Reset", {"type": "Soft"}, timeout_s=30))
+        kind, message_id, action, payload = await receive(socket)
+        await socket.send(orjson.dumps([3, message_id, {"status": "Accepted"}]).decode())
+        outcome = await pending
+
+    assert (kind, action, payload) == (2, "Reset", {"type": "Soft"})
+    assert len(message_id) == 36
+    assert (outcome.outcome, outcome.payload) == ("accepted", {"status": "Accepted"})
+
+
+async def test_an_error_is_an_outcome() -> None:
+    async with stage() as on, on.station() as socket:
+        pending = asyncio.create_task(on.server.stations.call("CP1", "ClearCache", {}, timeout_s=30))
+        message_id = (await receive(socket))[1]
+        await socket.send(orjson.dumps([4, message_id, "NotSupported", "no cache", {"a": 1}]).decode())
+        outcome = await pending
+
+    assert outcome.outcome == "call_error"
+    assert (outcome.error_code, outcome.error_description, outcome.payload) == ("NotSupported", "no cache", {"a": 1})
+
+
+async def test_an_answer_that_breaks_the_schema_is_an_error() -> None:
+    async with stage() as on, on.station() as socket:
+        pending = asyncio.create_task(on.server.stations.call("CP1", "Reset", {"type": "Soft"}, timeout_s=30))
+        message_id = (await receive(socket))[1]
+        await socket.send(orjson.dumps([3, message_id, {}]).decode())
+        outcome = await pending
+
+    assert (outcome.outcome, outcome.error_code) == ("call_error", "ProtocolError")
+    assert "$.status" in str(outcome.error_description)
+
+
+async def test_a_sloppy_answer_is_used_and_recorded() -> None:
+    async with stage() as on, on.station() as socket:
+        pending = asyncio.create_task(on.server.stations.call("CP1", "GetConfiguration", {}, timeout_s=30))
+        message_id = (await receive(socket))[1]
+        entry = {"key": "Interval", "readonly": "false", "value": 60, "vendor": "x"}
+        await socket.send(orjson.dumps([3, message_id, {"configurationKey": [entry]}]).decode())
+        outcome = await pending
+        await until(lambda: len(on.witness.of(Deviation)) == 3)
+
+    assert outcome.payload == {
+        "configurationKey": [{"key": "Interval", "readonly": False, "value": "60", "vendor": "x"}]
+    }
+
+
+async def test_a_call_without_answer_times_out() -> None:
+    async with stage() as on, on.station() as socket:
+        outcome = await on.server.stations.call("CP1", "ClearCache", {}, timeout_s=0.05)
+        message_id = (await receive(socket))[1]
+        await socket.send(orjson.dumps([3, message_id, {"status": "Accepted"}]).decode())
+        await until(lambda: on.trace.texts("late"))
+
+    assert outcome.outcome == "timeout"
+    assert "ClearCache" in on.trace.texts("late")[0]
+
+
+async def test_a_station_that_answers_nothing_is_disconnected() -> None:
+    async with stage(replace(QUIET, unanswered_limit=2)) as on, on.station() as socket:
+        for _ in range(2):
+            await on.server.stations.call("CP1", "ClearCache", {}, timeout_s=0.02)
+        code, _ = await closing(socket)
+
+    assert code == 1001
+    assert "2 calls in a row" in on.trace.texts("closed")[0]
+
+
+async def test_a_station_that_is_not_there_is_offline() -> None:
+    async with stage() as on:
+        outcome = await on.server.stations.call("CP1", "ClearCache", {}, timeout_s=1)
+
+    assert outcome.outcome == "offline"
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "problem"),
+    [("Reset", {"type": "Gently"}, "$.type"), ("Reset", {}, '"type"'), ("GetVariables", {}, "no action")],
+)
+async def test_an_invalid_call_is_not_sent(action: str, payload: dict[str, Any], problem: str) -> None:
+    async with stage() as on, on.station() as socket:
+        await call(socket, "Heartbeat", {})
+        outcome = await on.server.stations.call("CP1", action, payload, timeout_s=1)
+
+    assert outcome.outcome == "invalid"
+    assert problem in str(outcome.error_description)
+    assert len([1 for frame in on.trace.frames if frame[1] == "out"]) == 1
+
+
+async def test_a_story_may_call_the_station_back() -> None:
+    outcomes = []
+
+    async def call_back() -> None:
+        outcomes.append(await on.server.stations.call("CP1", "ClearCache", {}, timeout_s=5))
+
+    witness = Witness(before=lambda event: call_back() if isinstance(event, StatusReported) else None)
+    async with stage(witness=witness) as on, on.station() as socket:
+        await socket.send(orjson.dumps([2, "m1", "StatusNotification", STATUS]).decode())
+        message_id = (await receive(socket))[1]
+        await socket.send(orjson.dumps([3, message_id, {"status": "Accepted"}]).decode())
+
+        assert await receive(socket) == [3, "m1", {}]
+
+    assert outcomes[0].outcome == "accepted"
+
+
+async def test_calls_wait_until_the_boot_was_answered() -> None:
+    async with stage(replace(QUIET, boot_wait_s=60.0)) as on, on.station() as socket:
+        pending = asyncio.create_task(on.server.stations.call("CP1", "ClearCache", {}, timeout_s=30))
+        await asyncio.sleep(0)
+        boot = await call(socket, "BootNotification", BOOT)
+        ours = await receive(socket)
+        await socket.send(orjson.dumps([3, ours[1], {"status": "Accepted"}]).decode())
+        await pending
+
+    assert boot[0] == 3
+    assert ours[2] == "ClearCache"
+
+
+# Before a station is accepted
+
+
+@pytest.mark.parametrize(("version", "boot"), [("ocpp1.6", BOOT), ("ocpp2.0.1", BOOT_201)])
+async def test_a_pending_station_may_only_boot(version: str, boot: dict[str, Any]) -> None:
+    async with stage(witness=Witness(admission=Admission.PENDING)) as on, on.station(version=version) as socket:
+        booted = await call(socket, "BootNotification", boot)
+        refused = await call(socket, "Heartbeat", {}, "m2")
+
+    assert booted[2]["status"] == "Pending"
+    assert refused[:3] == [4, "m2", "SecurityError"]
+
+
+async def test_transaction_messages_of_a_pending_station_are_kept() -> None:
+    async with stage(witness=Witness(admission=Admission.PENDING)) as on, on.station() as socket:
+        answer = await call(socket, "StopTransaction", STOP)
+
+    assert answer[:3] == [4, "m1", "SecurityError"]
+    assert on.witness.of(MessageQuarantined)[0].receipt.action == "StopTransaction"
+
+
+async def test_a_tolerant_gateway_serves_a_pending_station() -> None:
+    settings = replace(QUIET, is_tolerant=True)
+    async with stage(settings, witness=Witness(admission=Admission.PENDING)) as on, on.station() as socket:
+        assert (await call(socket, "Heartbeat", {}))[0] == 3
+
+
+async def test_a_message_that_was_asked_for_passes_while_pending() -> None:
+    payload = {"requestedMessage": "StatusNotification", "connectorId": 1}
+    async with stage(witness=Witness(admission=Admission.PENDING)) as on, on.station() as socket:
+        pending = asyncio.create_task(on.server.stations.call("CP1", "TriggerMessage", payload, timeout_s=5))
+        message_id = (await receive(socket))[1]
+        await socket.send(orjson.dumps([3, message_id, {"status": "Accepted"}]).decode())
+        await pending
+
+        assert await call(socket, "StatusNotification", STATUS) == [3, "m1", {}]
+        assert (await call(socket, "Heartbeat", {}, "m2"))[2] == "SecurityError"
+
+
+@pytest.mark.parametrize(
+    ("admission", "action", "payload"),
+    [
+        (Admission.PENDING, "RemoteStartTransaction", {"idTag": "TAG", "connectorId": 1}),
+        (Admission.REJECTED, "ClearCache", {}),
+    ],
+)
+async def test_what_a_station_is_not_to_be_asked_yet_is_not_sent(
+    admission: Admission, action: str, payload: dict[str, Any]
+) -> None:
+    async with stage(witness=Witness(admission=admission)) as on, on.station():
+        outcome = await on.server.stations.call("CP1", action, payload, timeout_s=1)
+
+    assert outcome.outcome == "offline"
+    assert "not accepted" in str(outcome.error_description)
+
+
+# Signs of life, the end
+
+
+async def test_a_silent_station_is_pinged_from_one_timer() -> None:
+    async with stage() as on, on.station() as socket:
+        await call(socket, "Heartbeat", {})
+        link = next(iter(on.server.stations.links()))
+        heard = link.socket.heard_at
+
+        on.server.tick(heard + 30.0)
+        assert link.socket.heard_at == heard
+        on.server.tick(heard + 56.0)
+        await until(lambda: link.socket.heard_at > heard)
+
+
+async def test_a_station_that_stopped_answering_pings_is_disconnected() -> None:
+    async with stage() as on, on.station() as socket:
+        await call(socket, "Heartbeat", {})
+        link = next(iter(on.server.stations.links()))
+        on.server.tick(link.socket.heard_at + 56.0)
+        await until(lambda: link.socket.latency > 0.0)
+
+        link.socket.heard_at = monotonic() + 1_000.0
+        for number in range(1, 6):
+            on.server.tick(link.socket.heard_at + 60.0 * number)
+            await asyncio.sleep(0)
+        code, _ = await closing(socket)
+
+    assert code == 1001
+    assert "silent" in on.trace.texts("closed")[0]
+
+
+async def test_a_station_may_be_disconnected_by_the_operator() -> None:
+    async with stage() as on, on.station() as socket:
+        await call(socket, "Heartbeat", {})
+        disconnecting = asyncio.create_task(on.server.stations.disconnect("CP1", "password changed"))
+        code, reason = await closing(socket)
+        await disconnecting
+
+    assert (code, reason) == (1001, "password changed")
+
+
+async def test_draining_answers_what_came_in_and_closes_with_1001() -> None:
+    opened = asyncio.Event()
+    witness = Witness(before=lambda event: opened.wait())
+    async with stage(witness=witness) as on, on.station() as socket:
+        await socket.send(orjson.dumps([2, "m1", "StopTransaction", STOP]).decode())
+        await until(lambda: len(on.trace.frames) >= 2)
+        draining = asyncio.create_task(on.server.drain(within_s=0.1))
+        await asyncio.sleep(0)
+        opened.set()
+
+        assert await receive(socket) == [3, "m1", {}]
+        assert (await closing(socket))[0] == 1001
+        await draining
+        with pytest.raises(OSError, match="Connect call failed"):
+            await asyncio.open_connection("127.0.0.1", on.port)
+
+
+async def test_a_connection_that_breaks_off_is_noticed() -> None:
+    async with stage() as on, on.station() as socket:
+        await call(socket, "Heartbeat", {})
+        socket.transport.get_extra_info("socket").shutdown(sockets.SHUT_RDWR)
+        await until(lambda: on.witness.disconnected == ["CP1"])
+
+        assert on.server.stations.list_connections() == []
