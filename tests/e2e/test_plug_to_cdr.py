@@ -1,6 +1,7 @@
 """From the plug to the CDR that an eMSP has pulled: polite chargers and impolite ones."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,3 +89,19 @@ def plain(item: Any) -> Any:
     if isinstance(item, list):
         return [plain(value) for value in item]
     return item
+
+
+async def test_a_session_whose_station_forgot_it_is_given_up_and_billed_by_its_last_reading(tmp_path: Path) -> None:
+    """The first sweep of a new start finds it: nothing was heard for longer than the limit, and the plug is free."""
+    scenario = load_scenario("16-reboot-ghost").model_copy(update={"token": UID})
+    assert scenario.expect is not None
+    async with House(tmp_path, env={"GATEWAY_SESSIONS__GHOST_AFTER_S": "0"}) as house:
+        await house.provision("CS1", password="secret-of-the-station", security_profile=1)
+        await house.call("PUT", f"tokens/{UID}", {"status": "accepted"})
+        await live(house, scenario, "CS1", "1.6")
+        await house.restart()
+
+        cdrs = await house.wait_for_cdrs(scenario.expect.cdrs)
+
+    assert sum(Decimal(str(cdr["energy_kwh"])) for cdr in cdrs) == scenario.expect.kwh
+    assert "abandoned" in cdrs[-1]["flags"]
