@@ -1,7 +1,8 @@
 """Facts and ledgers to compact JSON and back: what every message writes, so by hand.
 
 Both are JSON lists in a fixed order.  A list may end early: what is missing has its default, so a field that is added
-later goes to the end.  Decimals are text and come back with the same digits; times are µs since 1970 in UTC.
+later goes to the end.  Decimals are text and come back with the same digits; times are left to orjson, which renders
+them ten times as fast as arithmetic would.  Columns hold times as µs since 1970 in UTC.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -35,40 +36,47 @@ def from_us_or_none(at_us: int | None) -> datetime | None:
     return None if at_us is None else from_us(at_us)
 
 
+_NO_FACT_REST = (None,) * 7
+_NO_LEDGER_REST = (None,) * 6
+"""The ends of lists that say nothing; they are not written then."""
+
 # --- facts --------------------------------------------------------------------------------------------------------
 
 
 def render_fact(fact: Fact, at_us: int) -> str:
     """Render a fact without its key and time, which are columns; `at_us` is that time: readings count from it."""
-    token = fact.id_token
-    state = fact.charging_state
+    at, token = fact.at, fact.id_token
     parts: list[Any] = [
-        fact.kind.value,
+        fact.kind,
         fact.at_raw,
-        to_us(fact.received_at),
+        fact.received_at,
         fact.message_id,
-        [_render_reading(reading, at_us) for reading in fact.readings],
+        [_render_reading(reading, at, at_us) for reading in fact.readings],
+    ]
+    rest = (
         fact.seq_no,
-        None if state is None else state.value,
+        fact.charging_state,
         fact.trigger,
         1 if fact.offline else None,
         fact.stop_reason,
-        None if token is None else [token.value, token.type],
+        None if token is None else (token.value, token.type),
         fact.flags or None,
-    ]
-    return orjson.dumps(_trimmed(parts)).decode()
+    )
+    if rest != _NO_FACT_REST:
+        parts += rest
+    return orjson.dumps(parts).decode()
 
 
 def parse_fact(key: str, at_us: int, text: str) -> Fact:
     """The fact whose columns are these."""
-    kind, at_raw, received_us, message_id, readings, *rest = orjson.loads(text)
+    kind, at_raw, received_at, message_id, readings, *rest = orjson.loads(text)
     seq_no, state, trigger, offline, stop_reason, token, flags = _padded(rest, 7)
     return Fact(
         kind=FactKind(kind),
         key=key,
         at=from_us(at_us),
         at_raw=at_raw,
-        received_at=from_us(received_us),
+        received_at=datetime.fromisoformat(received_at),
         message_id=message_id,
         readings=tuple([_parse_reading(reading, at_us) for reading in readings]),
         seq_no=seq_no,
@@ -81,24 +89,20 @@ def parse_fact(key: str, at_us: int, text: str) -> Fact:
     )
 
 
-def _render_reading(reading: Reading, fact_us: int) -> list[Any]:
-    value = reading.value
-    unit = reading.unit
-    measurand = reading.measurand
-    return _trimmed(
-        [
-            to_us(reading.at) - fact_us,
-            None if value is None else str(value),
-            None if measurand == ENERGY_IMPORT else measurand,
-            None if unit == "Wh" else unit,
-            reading.context,
-            reading.phase,
-            reading.location,
-            reading.format,
-            reading.multiplier or None,
-            reading.raw,
-        ]
+def _render_reading(reading: Reading, fact_at: datetime, fact_us: int) -> tuple[Any, ...]:
+    value, measurand, unit = reading.value, reading.measurand, reading.unit
+    parts = (
+        0 if reading.at == fact_at else to_us(reading.at) - fact_us,
+        None if value is None else str(value),
+        None if measurand == ENERGY_IMPORT else measurand,
+        None if unit == "Wh" else unit,
+        reading.context,
+        reading.phase,
+        reading.location,
     )
+    if reading.multiplier or reading.raw is not None or reading.format is not None:
+        return (*parts, reading.format, reading.multiplier, reading.raw)
+    return parts
 
 
 def _parse_reading(parts: list[Any], fact_us: int) -> Reading:
@@ -121,65 +125,58 @@ def _parse_reading(parts: list[Any], fact_us: int) -> Reading:
 
 
 def render_ledger(ledger: Ledger) -> str:
-    register, start_register, state = ledger.register_wh, ledger.start_register_wh, ledger.charging_state
+    register, start_register = ledger.register_wh, ledger.start_register_wh
     parts: list[Any] = [
-        to_us(ledger.started_at),
-        [(to_us(period.start_at), period.phase.value, str(period.energy_wh)) for period in ledger.periods],
-        to_us(ledger.last_at),
+        ledger.started_at,
+        [(period.start_at, period.phase, str(period.energy_wh)) for period in ledger.periods],
+        ledger.last_at,
         str(ledger.energy_wh),
         ledger.segments,
         ledger.fact_count,
         None if register is None else str(register),
-        to_us_or_none(ledger.register_at),
+        ledger.register_at,
         None if start_register is None else str(start_register),
-        None if state is None else state.value,
-        1 if ledger.has_started else None,
+        ledger.charging_state,
+        ledger.has_started,
+    ]
+    rest = (
         ledger.seq_min,
         ledger.seq_max,
         ledger.seq_count or None,
-        to_us_or_none(ledger.ended_at),
+        ledger.ended_at,
         ledger.stop_reason,
         sorted(ledger.flags) if ledger.flags else None,
-    ]
-    return orjson.dumps(_trimmed(parts)).decode()
+    )
+    if rest != _NO_LEDGER_REST:
+        parts += rest
+    return orjson.dumps(parts).decode()
 
 
 def parse_ledger(text: str) -> Ledger:
-    started_us, periods, last_us, energy, segments, fact_count, *rest = orjson.loads(text)
-    (
-        register,
-        register_us,
-        start_register,
-        state,
-        has_started,
-        seq_min,
-        seq_max,
-        seq_count,
-        ended_us,
-        stop_reason,
-        flags,
-    ) = _padded(rest, 11)
+    started_at, periods, last_at, energy, segments, fact_count, *more = orjson.loads(text)
+    register, register_at, start_register, state, has_started, *rest = more
+    seq_min, seq_max, seq_count, ended_at, stop_reason, flags = _padded(rest, 6)
     return Ledger(
-        started_at=from_us(started_us),
+        started_at=datetime.fromisoformat(started_at),
         periods=tuple(
             [
-                Period(start_at=from_us(start_us), phase=Phase(phase), energy_wh=Decimal(energy_wh))
-                for start_us, phase, energy_wh in periods
+                Period(start_at=datetime.fromisoformat(start_at), phase=Phase(phase), energy_wh=Decimal(energy_wh))
+                for start_at, phase, energy_wh in periods
             ]
         ),
-        last_at=from_us(last_us),
+        last_at=datetime.fromisoformat(last_at),
         energy_wh=Decimal(energy),
         segments=segments,
         fact_count=fact_count,
         register_wh=None if register is None else Decimal(register),
-        register_at=from_us_or_none(register_us),
+        register_at=None if register_at is None else datetime.fromisoformat(register_at),
         start_register_wh=None if start_register is None else Decimal(start_register),
         charging_state=None if state is None else ChargingState(state),
-        has_started=bool(has_started),
+        has_started=has_started,
         seq_min=seq_min,
         seq_max=seq_max,
         seq_count=seq_count or 0,
-        ended_at=from_us_or_none(ended_us),
+        ended_at=None if ended_at is None else datetime.fromisoformat(ended_at),
         stop_reason=stop_reason,
         flags=frozenset(flags or ()),
     )
@@ -199,13 +196,6 @@ def parse_id_token(text: str | None) -> IdToken | None:
     return IdToken(value=value, type=type_)
 
 
-def _trimmed(parts: list[Any]) -> list[Any]:
-    """Drop the None at the end, in place."""
-    while parts[-1] is None:
-        parts.pop()
-    return parts
-
-
 def _padded(parts: list[Any], length: int) -> list[Any]:
-    """Put back what `_trimmed` dropped; what a later program added is left out."""
+    """Put back the None that were not written; what a later program added is left out."""
     return parts[:length] + [None] * (length - len(parts))

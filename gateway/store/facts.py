@@ -11,10 +11,8 @@ from gateway.store.statements import Row, compiled, insert_row
 from gateway.store.tables import late_facts, session_facts
 from gateway.store.transaction import Transaction
 
-_INSERT = compiled(
-    session_facts.insert().values({column.name: bindparam(column.name) for column in session_facts.columns}),
-    *("session_id", "fact_key", "at_us", "body"),
-)
+_FACT_NAMES = ("session_id", "fact_key", "at_us", "body")
+_INSERT = compiled(session_facts.insert().values({name: bindparam(name) for name in _FACT_NAMES}), *_FACT_NAMES)
 _INSERT_LATE = insert_row(late_facts, without=["no"])
 _FACTS = compiled(
     select(session_facts.c.fact_key, session_facts.c.at_us, session_facts.c.body).where(

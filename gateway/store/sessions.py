@@ -106,7 +106,7 @@ def apply_session(tx: Transaction, change: SaveSession, texts: tuple[str, str | 
 def _hot_row(session: Session, ledger: str, last_us: int) -> Row:
     due, revision = session.seal_due_at, session.revision
     return (
-        session.status.value,
+        session.status._value_,
         ledger,
         last_us,
         None if due is None else to_us(due),

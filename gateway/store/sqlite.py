@@ -71,7 +71,7 @@ class SqliteStore:
         """
         refuse_old_sqlite()
         path = parse_sqlite_url(url)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = DirectoryLock(path.parent)
         opened: list[Connection] = []
         try:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import fields
-from operator import attrgetter
+from itertools import repeat
+from operator import attrgetter, call
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -25,13 +26,12 @@ def copier(type_: type[T], *names: str) -> Callable[..., T]:
     """
     kept = [field.name for field in fields(type_) if field.name not in names]  # type: ignore[arg-type]
     get_kept = attrgetter(*kept)
-    setters: list[Callable[[Any, Any], None]] = [type_.__dict__[name].__set__ for name in (*kept, *names)]
+    setters: tuple[Callable[[T, Any], None], ...] = tuple(type_.__dict__[name].__set__ for name in (*kept, *names))
     new = object.__new__
 
     def copy(value: T, *changed: Any) -> T:
         made = new(type_)
-        for set_, part in zip(setters, get_kept(value) + changed, strict=True):
-            set_(made, part)
+        any(map(call, setters, repeat(made), get_kept(value) + changed))  # setters return None: all are called
         return made
 
     return copy

@@ -1,8 +1,8 @@
 """The one definition of the schema: what migrations build and statements are compiled from.
 
 Columns are BIGINT, TEXT and BLOB only, so that every engine means the same by them: times are µs since 1970 in UTC
-(`…_us`), decimals and JSON are TEXT, truth is 0 or 1.  Tables that every message writes are keyed so that one message
-costs one b-tree insert and one update, and have no index that a query of the port does not need.
+(`…_us`), decimals and JSON are TEXT, truth is 0 or 1.  Tables that every message writes are laid out so that a
+commit touches few pages, and have no index that a query of the port does not need.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
@@ -106,14 +106,17 @@ session_terms = Table(
     Column("terms", Text, nullable=False),
 )
 
+# In the order they come, so that the bodies of one commit fill few pages; the small unique index keeps duplicates out.
+# (Keyed by session instead, every message of a commit would dirty a large page of its own: twice the cost.)
 session_facts = Table(
     "session_facts",
     metadata,
-    Column("session_id", Text, primary_key=True),
-    Column("fact_key", Text, primary_key=True),
+    Column("no", NUMBER, primary_key=True),
+    Column("session_id", Text, nullable=False),
+    Column("fact_key", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
-    sqlite_with_rowid=False,
+    UniqueConstraint("session_id", "fact_key"),
 )
 
 # --- bills --------------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ class Writer:
             batch = self._take_batch()
             if batch:
                 await self._commit(batch)
-            if not self._rows:
+            if not self._urgent and not self._bulk:
                 if self._is_closing:
                     return
                 self._wake.clear()

@@ -1,6 +1,7 @@
 """Alembic's entry: runs the migrations on the connection it is given, all in one transaction.
 
-To write the next one, change `gateway/store/tables.py` and follow `docs/architecture.md`.
+The next revision: change `tables.py`, write `versions/revision_<number>.py` after the shape of the last one, and
+name it as `HEAD` in `runner.py`.  A test compares what the migrations build with the tables.
 """
 
 from alembic import context

@@ -135,12 +135,13 @@ def _create_sessions() -> None:
     )
     op.create_table(
         "session_facts",
+        _number("no"),
         _text("session_id"),
         _text("fact_key"),
         _bigint("at_us"),
         _text("body"),
-        sa.PrimaryKeyConstraint("session_id", "fact_key", name="pk_session_facts"),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("no", name="pk_session_facts"),
+        sa.UniqueConstraint("session_id", "fact_key", name="uq_session_facts_session_id_fact_key"),
     )
     op.create_table(
         "late_facts",

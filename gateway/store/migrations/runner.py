@@ -19,22 +19,25 @@ log = structlog.get_logger(__name__)
 HEAD = "0001"
 """The revision that `tables.py` describes."""
 
+SCRIPTS = Path(__file__).parent
 
-def upgrade(path: Path) -> None:
+
+def upgrade(path: Path, *, scripts: Path = SCRIPTS, head: str = HEAD) -> None:
     """Migrate the database at `path`, making it if there is none.  Blocks; call it before the database is used.
 
     Raises SettingsError for a database of a newer program, or one that is not the gateway's.
     """
     current = read_revision(path)
-    if current == HEAD:
+    if current == head:
         return
-    config = _config()
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     if current is not None:
-        _refuse_unknown(config, path, current)
-        copy = copy_database(path, path.with_name(f"{path.name}.before-{HEAD}"))
+        _refuse_unknown(config, path, current, head)
+        copy = copy_database(path, path.with_name(f"{path.name}.before-{head}"))
         log.info("database copied before its migration", copy=str(copy), revision=current)
-    _run(config, path)
-    log.info("database migrated", path=str(path), revision=HEAD, was=current)
+    _run(config, path, head)
+    log.info("database migrated", path=str(path), revision=head, was=current)
 
 
 def read_revision(path: Path) -> str | None:
@@ -65,31 +68,24 @@ def copy_database(path: Path, copy: Path) -> Path:
     return unfinished.rename(copy)
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    return config
-
-
-def _refuse_unknown(config: Config, path: Path, current: str) -> None:
+def _refuse_unknown(config: Config, path: Path, current: str, head: str) -> None:
     try:
         ScriptDirectory.from_config(config).get_revision(current)
     except CommandError:
         raise SettingsError(
-            f"{path} was written by a newer gateway (its schema is {current}, this program knows up to {HEAD}). "
+            f"{path} was written by a newer gateway (its schema is {current}, this program knows up to {head}). "
             f"Run the newer program, or put back the copy {path.name}.before-{current} in its place."
         ) from None
 
 
-def _run(config: Config, path: Path) -> None:
-    engine = sqlalchemy.create_engine(f"sqlite:///{path}", poolclass=NullPool)
-    # The driver would commit before a CREATE TABLE: it must leave transactions to us.
+def _run(config: Config, path: Path, head: str) -> None:
+    engine = sqlalchemy.create_engine(sqlalchemy.URL.create("sqlite", database=str(path)), poolclass=NullPool)
+    # The driver would not begin a transaction before a CREATE TABLE: it must leave transactions to us.
     sqlalchemy.event.listen(engine, "connect", _leave_transactions)
     sqlalchemy.event.listen(engine, "begin", _begin)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, HEAD)
-    engine.dispose()
+        command.upgrade(config, head)
 
 
 def _leave_transactions(connection: sqlite3.Connection, _: object) -> None:

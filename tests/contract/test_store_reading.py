@@ -1,0 +1,423 @@
+"""What every store promises: reading."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from gateway.domain.ids import party_id_of
+from gateway.domain.locations import Place
+from gateway.domain.sessions import Session, SessionStatus, Terms
+from gateway.domain.tokens import LocalStatus, LocalToken
+from gateway.ports import (
+    AppendFact,
+    DeleteLocalToken,
+    DropPartnerTokens,
+    PageAsked,
+    SaveCdr,
+    SaveConnectorStatus,
+    SaveDeviation,
+    SaveIncident,
+    SaveLateFact,
+    SaveLocalToken,
+    SaveLocation,
+    SaveNotice,
+    SavePartner,
+    SaveQuarantined,
+    SaveSession,
+    SaveStation,
+    SaveTariff,
+    SaveToken,
+)
+from gateway.store.sqlite import SqliteStore
+from tests.contract.conftest import World
+from tests.contract.samples import (
+    CDR,
+    DEVIATION,
+    FACT,
+    KEY,
+    LOCAL_TOKEN,
+    LOCATION,
+    MS,
+    NOON,
+    NOTICE,
+    OURS,
+    PARTNER,
+    PARTNER_ROW,
+    QUARANTINED,
+    SESSION,
+    STATION,
+    STATUS,
+    TARIFF,
+    THEIRS,
+    TOKEN,
+    cdr_no,
+    session_no,
+    with_energy,
+)
+
+HOUR = timedelta(hours=1)
+OTHER_PARTY = party_id_of("NL", "DEF")
+
+
+async def test_everything_comes_back_equal_after_the_store_was_closed_and_opened(world: World) -> None:
+    store = await world.open()
+    (station, _, session, _, cdr, location, tariff, _, partner, local) = await store.commit(
+        [
+            SaveStation(STATION),
+            SaveConnectorStatus(STATUS),
+            SaveSession(SESSION),
+            AppendFact("s-1", FACT),
+            SaveCdr(CDR),
+            SaveLocation(LOCATION),
+            SaveTariff(TARIFF),
+            SaveToken(TOKEN),
+            SavePartner(PARTNER_ROW),
+            SaveLocalToken(LOCAL_TOKEN),
+        ]
+    )
+
+    store = await world.reopen()
+
+    assert [SaveStation(found) for found in await store.load_stations()] == [station]
+    assert await store.load_connector_statuses() == [STATUS]
+    assert [SaveSession(found) for found in await store.load_unsealed_sessions()] == [session]
+    assert await store.load_facts("s-1") == [FACT]
+    assert [SaveCdr(found) for found in await store.list_cdrs(limit=9)] == [cdr]
+    assert [SaveLocation(found) for found in await store.load_locations()] == [location]
+    assert [SaveTariff(found) for found in await store.load_tariffs()] == [tariff]
+    assert await store.find_tokens(TOKEN.uid) == [TOKEN]
+    assert [SavePartner(found) for found in await store.load_partners()] == [partner]
+    assert [SaveLocalToken(found) for found in await store.list_local_tokens()] == [local]
+
+
+# --- sessions -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_session_is_found_by_each_of_its_keys(store: SqliteStore) -> None:
+    await store.commit([SaveSession(session_no(1)), SaveSession(session_no(2))])
+    session = await store.find_session("s-2")
+
+    assert session is not None
+    assert await store.find_session_by_transaction("cp-1", "2") == session
+    assert await store.find_session_by_start("start-2") == session
+    assert await store.find_session_by_transaction("CP-2", "2") is None
+    assert await store.find_session_by_start("start-3") is None
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [
+        (NOON - MS, None),
+        (NOON, "s-1"),
+        (NOON + HOUR, "s-1"),
+        (NOON + HOUR + MS, None),
+        (NOON + 2 * HOUR, "s-2"),
+        (NOON + 9 * HOUR, "s-2"),
+    ],
+)
+async def test_a_session_is_found_by_a_time_in_its_span(store: SqliteStore, at: datetime, found: str | None) -> None:
+    over = replace(SESSION.ledger, ended_at=NOON + HOUR)
+    later = replace(SESSION.ledger, started_at=NOON + 2 * HOUR)
+    await store.commit(
+        [
+            SaveSession(session_no(1, ledger=over, status=SessionStatus.COMPLETED)),
+            SaveSession(session_no(2, ledger=later)),
+            SaveSession(session_no(3, key=replace(KEY, connector_no=3))),
+        ]
+    )
+
+    session = await store.find_session_by_time(KEY, at)
+
+    assert (session and session.id) == found
+
+
+async def test_facts_come_in_the_order_of_their_device_times(store: SqliteStore) -> None:
+    later = replace(FACT, key="f-2", at=NOON + HOUR)
+    same_time = replace(FACT, key="a-3", received_at=NOON + HOUR)
+    await store.commit([AppendFact("s-1", fact) for fact in (later, same_time, FACT)])
+
+    assert await store.load_facts("s-1") == [FACT, same_time, later]
+    assert await store.has_fact("s-1", "a-3")
+    assert not await store.has_fact("s-2", "a-3")
+
+
+async def test_unsealed_are_open_waiting_and_held_sessions_without_a_cdr(store: SqliteStore) -> None:
+    done = {"status": SessionStatus.COMPLETED}
+    await store.commit(
+        [
+            SaveSession(session_no(1)),
+            SaveSession(session_no(2, **done, seal_due_at=NOON)),
+            SaveSession(session_no(3, **done, hold="no tariff")),
+            SaveSession(session_no(4, **done, sealed_cdr_id="c-4")),
+            SaveSession(session_no(5, status=SessionStatus.INVALID)),
+        ]
+    )
+
+    assert [session.id for session in await store.load_unsealed_sessions()] == ["s-1", "s-2", "s-3"]
+
+
+async def test_the_operator_lists_all_sessions_newest_first(store: SqliteStore) -> None:
+    elsewhere = replace(KEY, station_id="CP-2")
+    await store.commit(
+        [SaveSession(session_no(n, partner_id=None, key=elsewhere if n % 2 else KEY)) for n in range(1, 7)]
+    )
+
+    assert [session.id for session in await store.list_sessions(limit=2, offset=1)] == ["s-5", "s-4"]
+    assert [session.id for session in await store.list_sessions(limit=9, station_id="cp-1")] == ["s-6", "s-4", "s-2"]
+
+
+async def pages_of_sessions(store: SqliteStore, asked: PageAsked, party: str | None = None) -> list[str]:
+    """All ids, page by page, as the Links lead."""
+    ids: list[str] = []
+    page = await store.page_sessions(PARTNER, party, asked)
+    while True:
+        ids += [session.id for session in page.items]
+        if page.next_after is None:
+            return ids
+        page = await store.page_sessions(PARTNER, party, replace(asked, after=page.next_after))
+
+
+async def test_sessions_are_paged_in_order_of_creation_by_offset_and_by_after(store: SqliteStore) -> None:
+    await store.commit([SaveSession(session_no(n)) for n in range(1, 8)])
+    asked = PageAsked(offset=2, limit=3)
+
+    page = await store.page_sessions(PARTNER, None, asked)
+
+    assert ([session.id for session in page.items], page.total) == (["s-3", "s-4", "s-5"], 7)
+    assert await pages_of_sessions(store, asked) == ["s-3", "s-4", "s-5", "s-6", "s-7"]
+    beyond = await store.page_sessions(PARTNER, None, PageAsked(offset=7, limit=3))
+    assert (beyond.items, beyond.total, beyond.next_after) == ((), 7, None)
+
+
+async def test_a_partner_sees_published_sessions_of_its_own_tokens_only(store: SqliteStore) -> None:
+    elsewhere = Terms(place=replace_party(SESSION, "DEF"), token=TOKEN)
+    await store.commit(
+        [
+            SaveSession(session_no(1)),
+            SaveSession(session_no(2, partner_id="partner-2")),
+            SaveSession(session_no(3, partner_id=None)),
+            SaveSession(session_no(4, terms=Terms(token=TOKEN))),
+            SaveSession(session_no(5, terms=elsewhere)),
+        ]
+    )
+    asked = PageAsked(offset=0, limit=1)
+
+    assert await pages_of_sessions(store, asked) == ["s-1", "s-5"]
+    assert await pages_of_sessions(store, asked, str(OURS)) == ["s-1"]
+    assert await pages_of_sessions(store, asked, str(OTHER_PARTY)) == ["s-5"]
+    assert (await store.page_sessions(PARTNER, str(OURS), asked)).total == 1
+
+
+async def test_a_window_of_sessions_is_by_last_updated_but_in_order_of_creation(world: World) -> None:
+    store = await world.open()
+    saved = await store.commit([SaveSession(session_no(n)) for n in range(1, 7)])
+    world.clock.at = NOON + HOUR
+    touched = [change.session for change in saved if isinstance(change, SaveSession)]
+    await store.commit([SaveSession(with_energy(touched[n], 99)) for n in (4, 0, 2)])
+    since = PageAsked(offset=0, limit=2, date_from=NOON + HOUR)
+
+    assert await pages_of_sessions(store, since) == ["s-1", "s-3", "s-5"]
+    assert (await store.page_sessions(PARTNER, None, since)).total == 3
+    before = PageAsked(offset=1, limit=9, date_to=NOON + HOUR)
+    assert await pages_of_sessions(store, before) == ["s-4", "s-6"]
+    empty = PageAsked(offset=0, limit=9, date_from=NOON + HOUR + MS)
+    assert (await store.page_sessions(PARTNER, None, empty)).total == 0
+
+
+def replace_party(session: Session, party_id: str) -> Place:
+    place = session.terms.place
+    assert place is not None
+    return replace(place, location=replace(place.location, party=party_id_of("NL", party_id)))
+
+
+# --- CDRs ---------------------------------------------------------------------------------------------------------
+
+
+async def save_cdrs(world: World, store: SqliteStore, count: int) -> None:
+    """One CDR a minute: c-1 at noon; every third belongs to our other party; between them, one of another partner."""
+    for number in range(1, count + 1):
+        world.clock.at = NOON + (number - 1) * timedelta(minutes=1)
+        party = OTHER_PARTY if number % 3 == 0 else OURS
+        await store.commit(
+            [SaveCdr(cdr_no(number, party=party)), SaveCdr(cdr_no(number + 100, partner_id="partner-2"))]
+        )
+
+
+async def ids_on_page(store: SqliteStore, party: str | None, asked: PageAsked) -> tuple[list[str], int, int | None]:
+    page = await store.page_cdrs(PARTNER, party, "v", asked)
+    return [row.cdr_id for row in page.items], page.total, page.next_after
+
+
+async def test_cdrs_are_paged_by_ordinal_with_totals_from_the_index(world: World) -> None:
+    store = await world.open()
+    await save_cdrs(world, store, 7)
+
+    assert await ids_on_page(store, None, PageAsked(offset=2, limit=3)) == (["c-3", "c-4", "c-5"], 7, 5)
+    assert await ids_on_page(store, None, PageAsked(offset=2, limit=3, after=5)) == (["c-6", "c-7"], 7, None)
+    assert await ids_on_page(store, None, PageAsked(offset=7, limit=3)) == ([], 7, None)
+    page = await store.page_cdrs("nobody", None, "v", PageAsked(offset=0, limit=3))
+    assert (page.items, page.total, page.next_after) == ((), 0, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "offset", "ids", "total"),
+    [
+        (2, 5, 0, ["c-3", "c-4"], 3),
+        (2, 5, 2, ["c-5"], 3),
+        (2, None, 3, ["c-6", "c-7"], 5),
+        (None, 2, 0, ["c-1", "c-2"], 2),
+        (5, 5, 0, [], 0),
+        (9, None, 0, [], 0),
+    ],
+)
+async def test_a_window_of_cdrs_includes_its_begin_and_excludes_its_end(
+    world: World, first: int | None, last: int | None, offset: int, ids: list[str], total: int
+) -> None:
+    store = await world.open()
+    await save_cdrs(world, store, 7)
+    begin, end = (None if minute is None else NOON + timedelta(minutes=minute) for minute in (first, last))
+
+    found, count, _ = await ids_on_page(store, None, PageAsked(offset=offset, limit=2, date_from=begin, date_to=end))
+
+    assert (found, count) == (ids, total)
+
+
+async def test_cdrs_can_be_narrowed_to_one_of_our_parties(world: World) -> None:
+    store = await world.open()
+    await save_cdrs(world, store, 9)
+    window = PageAsked(offset=1, limit=2, date_from=NOON + timedelta(minutes=1))
+
+    assert await ids_on_page(store, str(OTHER_PARTY), PageAsked(offset=0, limit=2)) == (["c-3", "c-6"], 3, 6)
+    assert await ids_on_page(store, str(OTHER_PARTY), PageAsked(offset=0, limit=2, after=6)) == (["c-9"], 3, None)
+    assert await ids_on_page(store, str(OURS), window) == (["c-4", "c-5"], 5, 5)
+
+
+async def test_a_page_has_the_stored_bytes_of_a_cdr_and_the_first_ones_stay(world: World) -> None:
+    store = await world.open()
+    await save_cdrs(world, store, 2)
+    await store.save_cdr_renderings("v", [("c-1", b"first")])
+    await store.save_cdr_renderings("v", [("c-1", b"second")])
+    world.published.clear()
+
+    page = await store.page_cdrs(PARTNER, None, "v", PageAsked(offset=0, limit=9))
+    other = await store.page_cdrs(PARTNER, None, "w", PageAsked(offset=0, limit=9))
+
+    assert [(row.body, row.cdr is None) for row in page.items] == [(b"first", True), (None, False)]
+    assert [row.cdr for row in other.items] == [await store.find_cdr("c-1"), await store.find_cdr_by_session("s-2")]
+    assert world.published == []
+
+
+async def test_cdrs_are_found_and_listed_newest_first(world: World) -> None:
+    store = await world.open()
+    await save_cdrs(world, store, 2)
+
+    assert [cdr.id for cdr in await store.list_cdrs(limit=2, offset=1)] == ["c-2", "c-101"]
+    assert await store.find_cdr("c-9") is None
+    assert await store.find_cdr_by_session("s-9") is None
+
+
+# --- tokens -------------------------------------------------------------------------------------------------------
+
+
+async def test_tokens_are_found_without_regard_to_case(store: SqliteStore) -> None:
+    await store.commit([SaveToken(TOKEN), SaveToken(replace(TOKEN, type="APP_USER"))])
+
+    assert len(await store.find_tokens("04a2b3")) == 2
+    assert await store.find_token("de", "xyz", "04a2B3", "RFID") == TOKEN
+    assert await store.find_token("DE", "XYZ", "04A2B3", "OTHER") is None
+
+
+async def test_of_two_versions_of_a_token_the_newer_counts_whichever_comes_last(store: SqliteStore) -> None:
+    newer = replace(TOKEN, uid="04a2b3", valid=False, last_updated=NOON + HOUR)
+    await store.commit([SaveToken(newer)])
+    await store.commit([SaveToken(TOKEN)])
+    assert await store.find_tokens(TOKEN.uid) == [newer]
+
+    same_age = replace(newer, valid=True)
+    await store.commit([SaveToken(same_age)])
+    assert await store.find_tokens(TOKEN.uid) == [same_age]
+
+
+async def test_tokens_of_an_ended_registration_are_invalid_until_pushed_again(store: SqliteStore) -> None:
+    other = replace(TOKEN, partner_id="partner-2", uid="OTHER")
+    await store.commit([SaveToken(TOKEN), SaveToken(other)])
+    await store.commit([DropPartnerTokens(PARTNER)])
+
+    assert await store.find_tokens(TOKEN.uid) == [replace(TOKEN, valid=False)]
+    assert await store.find_tokens("OTHER") == [other]
+    moved = replace(TOKEN, partner_id="partner-3", last_updated=NOON - HOUR)
+    await store.commit([SaveToken(moved)])
+    assert await store.find_tokens(TOKEN.uid) == [moved]
+
+
+async def test_local_tokens_are_saved_found_and_deleted_without_regard_to_case(store: SqliteStore) -> None:
+    await store.commit([SaveLocalToken(replace(LOCAL_TOKEN, last_updated=NOON - HOUR))])
+
+    assert await store.find_local_token("cafe01") == LOCAL_TOKEN
+    await store.commit([DeleteLocalToken("Cafe01")])
+    assert await store.find_local_token("CAFE01") is None
+
+
+async def test_a_uid_is_ambiguous_until_the_operator_settles_it(store: SqliteStore) -> None:
+    def local(**changes: object) -> SaveLocalToken:
+        return SaveLocalToken(LocalToken(uid=TOKEN.uid.lower(), last_updated=NOON, **changes))  # type: ignore[arg-type]
+
+    other = replace(TOKEN, partner_id="partner-2", party=party_id_of("FR", "QRS"), uid=TOKEN.uid.lower())
+    await store.commit([SaveToken(TOKEN), SaveToken(replace(TOKEN, type="APP_USER"))])
+    assert await store.list_ambiguous_uids() == []
+    await store.commit([SaveToken(replace(other, valid=False))])
+    assert await store.list_ambiguous_uids() == []
+    await store.commit([SaveToken(other)])
+    assert [uid.upper() for uid in await store.list_ambiguous_uids()] == [TOKEN.uid]
+
+    await store.commit([local(preferred_partner_id="partner-9")])
+    assert len(await store.list_ambiguous_uids()) == 1
+    await store.commit([local(preferred_partner_id="partner-2")])
+    assert await store.list_ambiguous_uids() == []
+    await store.commit([local(status=LocalStatus.BLOCKED)])
+    assert await store.list_ambiguous_uids() == []
+    assert TOKEN.party == THEIRS
+
+
+# --- what the technician looks at ---------------------------------------------------------------------------------
+
+
+async def test_a_deviation_that_comes_again_is_counted(store: SqliteStore) -> None:
+    again = replace(DEVIATION, station_id="cp-1", example="Oops2", first_at=NOON + HOUR, last_at=NOON + HOUR)
+    await store.commit([SaveDeviation(DEVIATION)])
+    await store.commit([SaveDeviation(again)])
+    await store.commit([SaveDeviation(replace(DEVIATION, path="$.info"))])
+
+    first, second = await store.list_deviations("CP-1")
+
+    assert first == replace(DEVIATION, example="Oops2", last_at=NOON + HOUR, count=2)
+    assert second.path == "$.info"
+    assert await store.list_deviations("CP-2") == []
+
+
+async def test_notices_incidents_and_quarantined_messages_are_listed_newest_first(store: SqliteStore) -> None:
+    elsewhere = replace(NOTICE, receipt=replace(NOTICE.receipt, station_id="CP-2"))
+    incidents = [SaveIncident(station, NOON, "handshake", "wrong password") for station in ("CP-1", "CP-2")]
+    await store.commit([SaveNotice(NOTICE), SaveNotice(elsewhere), *incidents])
+    await store.commit([SaveQuarantined(QUARANTINED), SaveQuarantined(replace(QUARANTINED, reason="other"))])
+
+    assert await store.list_notices(None, limit=9) == [elsewhere, NOTICE]
+    assert await store.list_notices("cp-1", limit=9) == [NOTICE]
+    assert await store.list_incidents(None, limit=1) == [incidents[1]]
+    assert await store.list_incidents("cp-1", limit=9) == [incidents[0]]
+    quarantined = await store.list_quarantined(limit=9)
+    assert [row.message.reason for row in quarantined] == ["other", "no timestamp"]
+    assert quarantined[0].no > quarantined[1].no
+    assert quarantined[1].message == QUARANTINED
+
+
+async def test_late_facts_are_kept_and_listed_newest_first(store: SqliteStore) -> None:
+    await store.commit([SaveLateFact("CP-1", "s-1", FACT, "sealed"), SaveLateFact("CP-1", None, FACT, "no session")])
+
+    rows = await store.list_late_facts(limit=9)
+
+    assert [(row.session_id, row.reason, row.fact) for row in rows] == [
+        (None, "no session", FACT),
+        ("s-1", "sealed", FACT),
+    ]

@@ -1,0 +1,85 @@
+"""Statements find what they look for by an index, and their parameters are what the code takes them for."""
+
+import sqlite3
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+from sqlalchemy import bindparam, create_engine, select
+
+from gateway.store import cdrs, counters, facts, journal, locations, partners, sessions, stations, tariffs, tokens
+from gateway.store.statements import Statement, compiled
+from gateway.store.tables import metadata
+from gateway.store.tables import stations as stations_table
+
+MODULES = (cdrs, counters, facts, journal, locations, partners, sessions, stations, tariffs, tokens)
+READS_A_WHOLE_TABLE = {
+    *("gateway.store.locations._ALL", "gateway.store.locations._STATUSES", "gateway.store.partners._SELECT"),
+    *("gateway.store.stations._SELECT", "gateway.store.stations._SELECT_STATUSES", "gateway.store.tariffs._SELECT"),
+    *("gateway.store.tokens._LOCALS", "gateway.store.tokens._AMBIGUOUS", "gateway.store.sessions._UNSEALED"),
+    "gateway.store.facts._LATE",
+    *("gateway.store.journal._NOTICES", "gateway.store.journal._INCIDENTS", "gateway.store.journal._LIST_QUARANTINED"),
+    *("gateway.store.cdrs._NEWEST", "gateway.store.sessions._NEWEST"),
+}
+SORTS = {"gateway.store.sessions._PAGE_WINDOW", "gateway.store.sessions._NEWEST_OF_STATION"}
+SORTS |= {"gateway.store.journal._DEVIATIONS"}
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    path = tmp_path_factory.mktemp("plans") / "empty.sqlite3"
+    engine = create_engine(f"sqlite:///{path}")
+    metadata.create_all(engine)
+    engine.dispose()
+    connection = sqlite3.connect(path)
+    yield connection
+    connection.close()
+
+
+def statements_of(module: ModuleType) -> dict[str, Statement]:
+    found = {name: value for name, value in vars(module).items() if isinstance(value, Statement)}
+    return {f"{module.__name__}.{name}": value for name, value in found.items()}
+
+
+ALL = {name: value for module in MODULES for name, value in statements_of(module).items()}
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_a_statement_is_valid_and_uses_an_index(database: sqlite3.Connection, name: str) -> None:
+    statement = ALL[name]
+    values: list[object] = ["1"] * len(statement.names)
+
+    plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement.text}", values)]
+
+    if name not in READS_A_WHOLE_TABLE:
+        assert not [step for step in plan if step.startswith("SCAN")], plan
+    if name not in SORTS:
+        assert not [step for step in plan if "TEMP B-TREE FOR ORDER" in step], plan
+
+
+def test_totals_of_windows_are_counted_without_touching_rows(database: sqlite3.Connection) -> None:
+    for statement in (sessions._COUNT, sessions._COUNT_WINDOW, cdrs._COUNT):
+        values: list[object] = ["1"] * len(statement.names)
+        (step,) = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement.text}", values)]
+        assert "USING COVERING INDEX" in step
+
+
+def test_parameters_in_another_order_than_the_rows_are_refused() -> None:
+    clause = select(stations_table.c.body).where(
+        stations_table.c.station_key == bindparam("key"), stations_table.c.revision == bindparam("revision")
+    )
+
+    assert compiled(clause, "key", "revision").names == ("key", "revision")
+    with pytest.raises(TypeError, match="parameters"):
+        compiled(clause, "revision", "key")
+
+
+def test_a_missing_parameter_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        facts._FACTS.row(session="s-1")
+
+
+def test_columns_are_bigint_text_and_blob_only() -> None:
+    kinds = {type(column.type).__name__ for table in metadata.tables.values() for column in table.columns}
+
+    assert kinds == {"BigInteger", "Text", "LargeBinary"}
