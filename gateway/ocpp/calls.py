@@ -22,11 +22,11 @@ class OutgoingCalls:
     """The calls to one station on one connection.
 
     They wait while `is_held`: a station that is called before its BootNotification was answered may loop.  `send` puts
-    a frame on the wire; `note` records a fault in a reply that was put up with; `on_unanswered` is told how many calls
-    in a row had no answer.
+    a frame on the wire; `note` records a fault in a reply that was put up with; `on_timeout` is told
+    of each call without answer, why, and how many there are in a row.
     """
 
-    __slots__ = ("_note", "_on_unanswered", "_rpc", "_seat", "_send", "_timer", "_version", "is_held")
+    __slots__ = ("_note", "_on_timeout", "_rpc", "_seat", "_send", "_timer", "_version", "is_held")
 
     def __init__(
         self,
@@ -35,14 +35,14 @@ class OutgoingCalls:
         rpc: Connection,
         send: Callable[[bytes], None],
         note: Callable[[str, Problem], None],
-        on_unanswered: Callable[[int], None],
+        on_timeout: Callable[[OutgoingCall, str, int], None],
     ) -> None:
         self._version = version
         self._seat = seat
         self._rpc = rpc
         self._send = send
         self._note = note
-        self._on_unanswered = on_unanswered
+        self._on_timeout = on_timeout
         self._timer: asyncio.TimerHandle | None = None
         self.is_held = True
 
@@ -66,6 +66,8 @@ class OutgoingCalls:
         schema = self._version.schemas.requests.get(action)
         if schema is None:
             return _invalid(f"OCPP {self._version.name} has no action {action!r}")
+        if action in self._version.station_actions:
+            return _invalid(f"{action} is sent by stations, not to them")
         breach = explain(schema, payload)
         if breach is not None:
             return _invalid(breach)
@@ -119,10 +121,9 @@ class OutgoingCalls:
         self._timer = None
         # A timer may fire a little early.
         for call in self._rpc.expire(monotonic() + 0.001):
-            sent = "no answer in time" if call.sent_at is not None else "not sent: calls before it took too long"
-            _resolve(call, CallOutcome(outcome="timeout", error_description=sent))
-            if call.sent_at is not None:
-                self._on_unanswered(self._rpc.unanswered)
+            reason = "no answer in time" if call.sent_at is not None else "not sent: calls before it took too long"
+            _resolve(call, CallOutcome(outcome="timeout", error_description=reason))
+            self._on_timeout(call, reason, self._rpc.unanswered)
         self.pump()
 
     def _read(self, received: ReplyReceived) -> CallOutcome:

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import orjson
 
+from gateway.ocpp.quick import quick
+
 CALL: Final = 2
 CALL_RESULT: Final = 3
 CALL_ERROR: Final = 4
@@ -104,6 +106,8 @@ class BadFrame:
     message_type: int | None = None
 
 
+make_call = quick(Call)
+
 Frame = Call | Send | CallResult | CallError | CallResultError | UnknownType | BadFrame
 
 
@@ -120,7 +124,7 @@ def parse_frame(text: str) -> Frame:
         if len(message) == 4:
             _, call_id, action, payload = message
             if type(call_id) is str and type(action) is str and call_id and len(call_id) <= _LONGEST_ECHOED_ID:
-                return Call(call_id, action, {} if payload is None else payload)
+                return make_call(call_id, action, {} if payload is None else payload)
         return _bad(message, "a CALL is [2, messageId, action, payload]")
     return _parse_other(message, kind)
 

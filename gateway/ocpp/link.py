@@ -3,27 +3,29 @@
 import asyncio
 import random
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from math import inf
 from time import monotonic
 from typing import Any, Final
 
 import structlog
-from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
-from websockets.protocol import State
 
 from gateway.domain.stations import Admission
 from gateway.errors import StoreDownError, StoreFullError
 from gateway.flows.mailbox import Job, Mailboxes
 from gateway.ocpp import frames
 from gateway.ocpp.calls import OutgoingCalls
-from gateway.ocpp.frames import Call, Fault
+from gateway.ocpp.frames import Call, Fault, Send
+from gateway.ocpp.liveness import Liveness, Sign
 from gateway.ocpp.message import Seat, Stories
-from gateway.ocpp.rpc import CallReceived, Connection, FrameRefused, LateReply, ReplyReceived, SendReceived
+from gateway.ocpp.rpc import Connection, FrameRefused, LateReply, OutgoingCall, ReplyReceived
 from gateway.ocpp.service import BOOT, Service
 from gateway.ocpp.settings import Settings
+from gateway.ocpp.station_socket import StationSocket, decode_text
 from gateway.ocpp.validation import Problem
 from gateway.ocpp.version import Version
 from gateway.ops.failpoints import failpoint
@@ -34,25 +36,11 @@ log = structlog.get_logger(__name__)
 GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 UNSUPPORTED_DATA: Final = 1003
+INTERNAL_ERROR: Final = 1011
 TRY_AGAIN_LATER: Final = 1013
 _MAX_REASON_BYTES: Final = 123  # RFC 6455 5.5
 _FAULTY_CLOSES: Final = frozenset({PROTOCOL_ERROR, UNSUPPORTED_DATA, 1007, 1009})
-_PINGS_MISSED: Final = 3
 _FULL_STORE_WAITS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
-
-
-class StationSocket(ServerConnection):
-    """A WebSocket connection that knows when anything last came in, control frames too."""
-
-    heard_at: float = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        return self.state is State.OPEN
-
-    def data_received(self, data: bytes) -> None:
-        self.heard_at = monotonic()
-        super().data_received(data)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,16 +75,13 @@ class Link:
         "_hold_timer",
         "_house",
         "_is_closing",
-        "_pinged_at",
-        "_pings_missed",
+        "_liveness",
         "_room",
         "_rpc",
         "_since",
         "_tasks",
-        "_was_answered",
         "epoch",
         "opened_at",
-        "ping_after_s",
         "seat",
         "socket",
         "version",
@@ -109,19 +94,18 @@ class Link:
         self.epoch = epoch
         self.opened_at = monotonic()
         settings = house.settings
-        self.ping_after_s = settings.ping_silence_s + random.uniform(-settings.ping_jitter_s, settings.ping_jitter_s)
         self._house = house
         self._since = house.clock.now()
         self._rpc = Connection(version.rules)
-        self._calls = OutgoingCalls(version, self.seat, self._rpc, self._send_call, self._note, self._on_unanswered)
+        self._calls = OutgoingCalls(version, self.seat, self._rpc, self._send_call, self._note, self._on_timeout)
         self._backlog = 0
         self._room: asyncio.Future[None] | None = None
         self._hold_timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] | None = None
         self._is_closing = False
-        self._pinged_at = 0.0
-        self._pings_missed = 0
-        self._was_answered = False
+        jitter_s = random.uniform(-settings.ping_jitter_s, settings.ping_jitter_s)
+        after_s = settings.ping_silence_s + jitter_s if settings.ping_silence_s else inf
+        self._liveness = Liveness(after_s, settings.heartbeat_s)
 
     @property
     def station_id(self) -> str:
@@ -131,37 +115,56 @@ class Link:
 
     async def run(self) -> None:
         """Read until the connection ends."""
-        max_backlog = self._house.settings.max_backlog
         # A known station that reconnects need not send a BootNotification (OCPP 2.0.1 part 4 5.3, OCPP-J 1.6 5.4).
         self._hold(self._house.settings.boot_wait_s)
+        socket = self.socket
+        socket.take = self._take
         try:
             while True:
-                data = await self.socket.recv()
-                if not isinstance(data, str):
-                    await self._refuse_binary(data)
+                message = await socket.recv(decode=False)
+                if not socket.on_received():
+                    await self._refuse_binary(message)
                     return
-                self._on_text(data)
-                if self._backlog >= max_backlog:
-                    await self._wait_for_room()
+                await self._wait_for_room()
+                self._on_message(decode_text(message))
         except ConnectionClosed as closed:
             self._trace_end(closed)
         finally:
             self._end()
 
+    def _take(self, message: str | bytes) -> bool:
+        """Take a text at once, unless enough calls wait already: then it is read when there is room."""
+        if self._backlog >= self._house.settings.max_backlog:
+            return False
+        try:
+            self._on_message(message)
+        except Exception:  # root of a callback: what it raises would tear the transport down without a word
+            log.exception("frame failed", station_id=self.station_id)
+            self.close_soon(INTERNAL_ERROR, "internal error")
+        return True
+
+    def _on_message(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            self._on_text(message)
+            return
+        text = message.decode("utf-8", "backslashreplace")
+        self._house.trace.frame(self.station_id, "in", text)
+        refused = self._rpc.receive_undecodable(text)
+        self._post(partial(self._refuse, refused, refused.answer or b"", text, self._house.clock.now()))
+
     def _on_text(self, text: str) -> None:
         house = self._house
         house.trace.frame(self.seat.station_id, "in", text)
         received = self._rpc.receive(text, monotonic())
-        if type(received) is CallReceived:
-            self._post(partial(self._serve, received.call, text, house.clock.now()))
+        if type(received) is Call:
+            self._post(partial(self._serve, received, text, house.clock.now()))
         elif isinstance(received, ReplyReceived):
             self._calls.on_reply(received)
         elif isinstance(received, LateReply):
             late = received.call
             house.trace.event(self.station_id, "late", f"the answer to {late.action} {late.id} came after its deadline")
-        elif isinstance(received, SendReceived):
-            send = received.send
-            call = Call(send.id, send.action, send.payload)
+        elif isinstance(received, Send):
+            call = Call(received.id, received.action, received.payload)
             self._post(partial(self._serve, call, text, house.clock.now(), is_answered=False))
         elif isinstance(received, FrameRefused):
             if received.answer is None:
@@ -202,10 +205,17 @@ class Link:
             answer = self._rpc.find_answer(call.id, text, monotonic())
             is_new = answer is None
             if answer is None:
-                answer = await self._answer(call, text, received_at)
+                try:
+                    answer = await self._house.service.answer(self.version, self.seat, call, text, received_at)
+                except StoreFullError:
+                    answer = await self._answer_patiently(call, text, received_at)
+                except StoreDownError:
+                    raise
+                except Exception as error:  # root of a task
+                    answer = await self._answer_failed(call, text, received_at, error)
                 self._rpc.keep_answer(call.id, text, answer, monotonic())
-            if is_answered:
-                await self._send(answer)
+            if is_answered and not self._send(answer):
+                await self._send_patiently(answer)
             failpoint("after-answer")
             if is_new and call.action == BOOT:
                 self._on_boot_answered()
@@ -214,23 +224,21 @@ class Link:
         finally:
             self._make_room()
 
-    async def _answer(self, call: Call, text: str, received_at: datetime) -> bytes:
-        service = self._house.service
-        try:
-            for wait_s in _FULL_STORE_WAITS_S:
-                try:
-                    return await service.answer(self.version, self.seat, call, text, received_at)
-                except StoreFullError:
-                    await asyncio.sleep(wait_s)
-            return await service.answer(self.version, self.seat, call, text, received_at)
-        except StoreDownError:
-            raise
-        except Exception as error:  # root of a task
-            log.exception("message failed", station_id=self.station_id, action=call.action, message_id=call.id)
-            reason = f"internal error: {type(error).__name__}"
-            return await service.answer_unusable(
-                self.version, self.seat, call.id, call.action, Fault.INTERNAL, reason, text, received_at
-            )
+    async def _answer_patiently(self, call: Call, text: str, received_at: datetime) -> bytes:
+        """The store's queue was full and nothing was done: try again while it drains."""
+        for wait_s in _FULL_STORE_WAITS_S:
+            await asyncio.sleep(wait_s)
+            with suppress(StoreFullError):
+                return await self._house.service.answer(self.version, self.seat, call, text, received_at)
+        raise StoreDownError("the store's queue stayed full")
+
+    async def _answer_failed(self, call: Call, text: str, received_at: datetime, error: Exception) -> bytes:
+        """A fault of ours must not make the station repeat its message for ever."""
+        log.exception("message failed", station_id=self.station_id, action=call.action, message_id=call.id)
+        reason = f"internal error: {type(error).__name__}"
+        return await self._house.service.answer_unusable(
+            self.version, self.seat, call.id, call.action, Fault.INTERNAL, reason, text, received_at
+        )
 
     async def _refuse(self, refused: FrameRefused, answer: bytes, text: str, received_at: datetime) -> None:
         try:
@@ -249,7 +257,8 @@ class Link:
                     answer = salvaged
             else:
                 self._house.trace.event(self.station_id, "refused", f"{refused.id}: {refused.fault}: {refused.reason}")
-            await self._send(answer)
+            if not self._send(answer):
+                await self._send_patiently(answer)
         except StoreDownError as error:
             await self._give_up(error)
         finally:
@@ -262,10 +271,19 @@ class Link:
         self._house.trace.event(self.station_id, "closed", f"the store is down, nothing was acknowledged: {error}")
         self.close_soon(TRY_AGAIN_LATER, "the message could not be stored, try again later")
 
-    async def _send(self, frame: bytes) -> None:
+    def _send(self, frame: bytes) -> bool:
+        """Send at once; False if the station does not read what was sent before."""
         # A send on a closing socket would wait for its end, and the station's mailbox with it.
         if self._is_closing or not self.socket.is_open:
-            return
+            log.debug("answer not delivered", station_id=self.station_id)
+            return True
+        if self.socket.is_congested:
+            return False
+        self._house.trace.frame(self.seat.station_id, "out", frame.decode())
+        self.socket.send_frame(frame)
+        return True
+
+    async def _send_patiently(self, frame: bytes) -> None:
         self._house.trace.frame(self.seat.station_id, "out", frame.decode())
         try:
             await self.socket.send(frame, text=True)
@@ -276,13 +294,15 @@ class Link:
 
     async def call(self, action: str, payload: dict[str, Any], *, timeout_s: float) -> CallOutcome:
         """Call the station; see ports.Stations."""
+        if action in self.version.large_answers:
+            self.socket.allow_large(self._house.settings.max_large_message_bytes)
         admission = self._house.stories.admission_of(self.station_id)
         return await self._calls.call(action, payload, timeout_s=timeout_s, admission=admission)
 
     def _send_call(self, frame: bytes) -> None:
         if not self._is_closing and self.socket.is_open:
             self._house.trace.frame(self.station_id, "out", frame.decode())
-            broadcast((self.socket,), frame, text=True)
+            self.socket.send_frame(frame)
 
     def _note(self, action: str, problem: Problem) -> None:
         self.spawn(self._house.service.note(self.seat, action, problem, self._house.clock.now()))
@@ -327,44 +347,28 @@ class Link:
         """Look after the connection; called by one timer for all of them."""
         if not self.seat.has_status and now - self.opened_at > self._house.settings.status_wait_s:
             self._ask_statuses_if_accepted()
-        silent_s = now - self.socket.heard_at
-        if silent_s < self.ping_after_s:
-            return
-        self._rpc.forget_answers()
-        if self._pinged_at >= self.socket.heard_at:
-            if now - self._pinged_at < self.ping_after_s:
+        match self._liveness.decide(now, self.socket.heard_at):
+            case Sign.NONE:
                 return
-            self._pings_missed += 1
-        else:
-            self._was_answered = self._was_answered or self._pinged_at > 0.0
-            self._pings_missed = 0
-        if self._is_dead(silent_s):
-            self._house.trace.event(self.station_id, "closed", f"silent for {silent_s:.0f} s")
-            self.close_soon(GOING_AWAY, "no sign of life")
-            return
-        is_first = self._pinged_at < self.socket.heard_at
-        self._pinged_at = now
-        self.spawn(self._ping(is_first))
+            case Sign.DEAD:
+                reason = f"silent for {now - self.socket.heard_at:.0f} s"
+                self._house.trace.event(self.station_id, "closed", reason)
+                self.close_soon(GOING_AWAY, "no sign of life")
+            case sign:
+                self._rpc.forget_answers()
+                self.spawn(self._give_sign(sign))
 
-    def _is_dead(self, silent_s: float) -> bool:
-        """Some stations never answer a ping: those are dead after three of their heartbeats at the earliest."""
-        if self._was_answered:
-            return self._pings_missed >= _PINGS_MISSED
-        return silent_s > 3 * self._house.settings.heartbeat_s
-
-    async def _ping(self, is_first: bool) -> None:
-        """An unanswered ping is not repeated, a pong keeps the path open without a reply to wait for."""
-        try:
-            if is_first:
+    async def _give_sign(self, sign: Sign) -> None:
+        with suppress(ConnectionClosed):
+            if sign is Sign.PING:
                 await self.socket.ping()
             else:
                 await self.socket.pong()
-        except ConnectionClosed:
-            pass
 
-    def _on_unanswered(self, count: int) -> None:
-        """A station that lives but answers nothing is of no use until it reconnects."""
-        if count >= self._house.settings.unanswered_limit:
+    def _on_timeout(self, call: OutgoingCall, reason: str, count: int) -> None:
+        """`count` calls in a row: a station that lives but answers nothing is of no use until it reconnects."""
+        self._house.trace.event(self.station_id, "timeout", f"{call.action} {call.id}: {reason}")
+        if call.sent_at is not None and count >= self._house.settings.unanswered_limit:
             self._house.trace.event(self.station_id, "closed", f"{count} calls in a row were not answered")
             self.close_soon(GOING_AWAY, f"no answer to {count} calls in a row")
 
@@ -397,7 +401,12 @@ class Link:
             self._tasks = set()
         task = asyncio.get_running_loop().create_task(self._guard(work))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget_task)
+
+    def _forget_task(self, task: asyncio.Task[None]) -> None:
+        if self._tasks is not None:
+            self._tasks.discard(task)
+            self._tasks = self._tasks or None
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -409,18 +418,16 @@ class Link:
 
     def _end(self) -> None:
         self._is_closing = True
+        self.socket.take = None
         if self._hold_timer is not None:
             self._hold_timer.cancel()
         self._calls.fail_all("the connection was lost")
-        for task in self._tasks or ():
+        for task in list(self._tasks or ()):
             task.cancel()
 
     def _trace_end(self, closed: ConnectionClosed) -> None:
         frame = closed.sent or closed.rcvd if not closed.rcvd_then_sent else closed.rcvd
         text = "connection lost" if frame is None else f"connection closed: {frame.code} {frame.reason}".rstrip()
-        cause = self.socket.connection_exc
-        if isinstance(cause, UnicodeDecodeError):
-            text = f"{text}; not UTF-8: {bytes(cause.object[:512])!r}"
         if frame is not None and frame.code in _FAULTY_CLOSES and not self._is_closing:
             self._house.trace.event(self.station_id, "closed", text)
         else:

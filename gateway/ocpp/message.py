@@ -22,6 +22,7 @@ from gateway.domain.events import (
 )
 from gateway.domain.stations import Admission, Deviation
 from gateway.domain.tokens import Authorization
+from gateway.ocpp.quick import quick
 
 
 class Stories(Protocol):
@@ -91,6 +92,9 @@ class Message:
             at=at or self.received_at,
             body=orjson.dumps(self.payload if body is None else body).decode(),
         )
+
+
+_new_receipt = quick(Receipt)
 
 
 def make_receipt(station_id: str, received_at: datetime, message_id: str, action: str, text: str) -> Receipt:

@@ -43,16 +43,6 @@ class OutgoingCall:
 
 
 @dataclass(frozen=True, slots=True)
-class CallReceived:
-    call: frames.Call
-
-
-@dataclass(frozen=True, slots=True)
-class SendReceived:
-    send: frames.Send
-
-
-@dataclass(frozen=True, slots=True)
 class ReplyReceived:
     """The answer to our outstanding call; `BadFrame` if it carries its id but has not the form of a reply."""
 
@@ -79,7 +69,7 @@ class FrameRefused:
     answer: bytes | None
 
 
-Received = CallReceived | SendReceived | ReplyReceived | LateReply | FrameRefused
+Received = frames.Call | frames.Send | ReplyReceived | LateReply | FrameRefused
 
 
 class Connection:
@@ -108,7 +98,7 @@ class Connection:
                 # OCPP-J 1.6 and OCPP 2.0.1 part 4 4.2.3 name it among the reasons of a CALLERROR.
                 reason = f"messageId is longer than {frames.MAX_ID_LENGTH} characters"
                 return self.refuse(frame.id, Fault.NOT_A_CALL, reason, frame.action)
-            return CallReceived(frame)
+            return frame
         if isinstance(frame, frames.CallResult | frames.CallError):
             return self._match(frame, now)
         return self._receive_odd(frame)
@@ -116,7 +106,7 @@ class Connection:
     def _receive_odd(self, frame: frames.Frame) -> Received:
         known = self._rules.message_types
         if isinstance(frame, frames.Send) and frames.SEND in known:
-            return SendReceived(frame)
+            return frame
         if isinstance(frame, frames.CallResultError) and frames.CALL_RESULT_ERROR in known:
             reason = f"the station could not use our answer: {frame.code} {frame.description}"
             return FrameRefused(frame.id, Fault.INTERNAL, reason, None, None)
@@ -151,6 +141,17 @@ class Connection:
     def _error(self, call_id: str, fault: Fault, reason: str) -> bytes:
         return frames.render_error(call_id, self._rules.codes[fault], reason)
 
+    def receive_undecodable(self, text: str) -> FrameRefused:
+        """A text that was not UTF-8 (`text` stands for it, lossily).
+
+        The id in the answer is "-1", for what was sent cannot be read; what can be guessed of id and action is told.
+        """
+        frame = frames.parse_frame(text)
+        guess = frame if isinstance(frame, frames.Call | frames.BadFrame) else None
+        reason = "the message is not UTF-8"
+        answer = self._error(frames.UNREADABLE_ID, Fault.NOT_JSON, reason)
+        return FrameRefused(frame.id, Fault.NOT_JSON, reason, guess.action if guess else None, answer)
+
     def _match(self, reply: frames.CallResult | frames.CallError, now: float) -> Received:
         call = self._outstanding
         if call is not None and call.id == reply.id:
@@ -183,7 +184,8 @@ class Connection:
             self._answers = []
         elif len(self._answers) >= _KEPT_ANSWERS:
             del self._answers[0]
-        self._answers.append((call_id, hash(text), answer, now))
+        # A copy: what orjson made keeps its whole buffer.
+        self._answers.append((call_id, hash(text), bytes(memoryview(answer)), now))
 
     def forget_answers(self) -> None:
         """Drop the kept answers of a connection that has been idle: a retry comes soon or never."""

@@ -4,12 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from gateway.domain.meters import ENERGY_IMPORT, Reading
+from gateway.ocpp.quick import quick
 from gateway.ocpp.times import parse_time
+
+make_reading = quick(Reading)
+
+_MAX_DIGITS: Final = 64
+_LEAST_EXPONENT: Final = -20
+_MOST_EXPONENT: Final = 13
+"""Between these powers of ten lies all that meters measure; beyond is noise that no sum survives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,8 @@ class Samples:
     at_raw: str
     flags: tuple[str, ...]
 
+
+make_samples = quick(Samples)
 
 NO_SAMPLES = Samples((), None, "", ())
 
@@ -43,7 +53,7 @@ def parse_samples(meter_values: Sequence[Any], received_at: datetime) -> Samples
             reading = parse_sample(sample, at)
             if reading is not None:
                 readings.append(reading)
-    return Samples(tuple(readings), first_at, first_raw, flags)
+    return make_samples(tuple(readings), first_at, first_raw, flags)
 
 
 def parse_sample(sample: dict[str, Any], at: datetime) -> Reading | None:
@@ -56,13 +66,16 @@ def parse_sample(sample: dict[str, Any], at: datetime) -> Reading | None:
     unit_of_measure = sample.get("unitOfMeasure")
     if unit_of_measure:
         unit, multiplier = unit_of_measure.get("unit"), unit_of_measure.get("multiplier") or 0
-    value_format = sample.get("format")
+    value_format, signed = sample.get("format"), sample.get("signedMeterValue")
     value = None if value_format == "SignedData" else parse_number(written)
-    raw = None if value is not None else _raw(written)
-    signed = sample.get("signedMeterValue")
+    raw = None
+    if multiplier and value is not None and not _is_measurable(value, multiplier):
+        value, multiplier, written = None, 0, sample
     if signed:
         raw = _raw(signed)
-    return Reading(
+    elif value is None:
+        raw = _raw(written)
+    return make_reading(
         at=at,
         value=value,
         measurand=measurand,
@@ -78,14 +91,24 @@ def parse_sample(sample: dict[str, Any], at: datetime) -> Reading | None:
 
 
 def parse_number(written: Any) -> Decimal | None:
-    """A finite number, None if it is none."""
-    if isinstance(written, bool) or not isinstance(written, str | int | float):
-        return None
+    """A finite number of a size that can be measured, None if it is none."""
+    kind = type(written)
     try:
-        number = Decimal(written if isinstance(written, str) else str(written))
+        if kind is str or kind is int:
+            if kind is str and len(written) > _MAX_DIGITS:
+                return None
+            number = Decimal(written)
+        elif kind is float:
+            number = Decimal(repr(written))
+        else:
+            return None
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and _is_measurable(number, 0) else None
+
+
+def _is_measurable(number: Decimal, multiplier: int) -> bool:
+    return not number or _LEAST_EXPONENT < number.adjusted() + multiplier < _MOST_EXPONENT
 
 
 def _raw(written: Any) -> str:

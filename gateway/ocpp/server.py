@@ -4,9 +4,10 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from time import monotonic
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -18,14 +19,15 @@ from websockets.typing import Subprotocol
 from gateway.domain.events import Admitted, HandshakeAsked, Refused
 from gateway.errors import StoreDownError
 from gateway.flows.mailbox import Mailboxes
-from gateway.ocpp.link import PROTOCOL_ERROR, House, Link, StationSocket
+from gateway.ocpp.link import PROTOCOL_ERROR, House, Link
 from gateway.ocpp.message import Stories
 from gateway.ocpp.registry import Registry
 from gateway.ocpp.security import BadIdentityError, parse_basic, parse_identity
 from gateway.ocpp.service import Service
 from gateway.ocpp.settings import Settings
+from gateway.ocpp.station_socket import StationSocket
 from gateway.ocpp.version import Version
-from gateway.ocpp.versions import choose_version, find_version
+from gateway.ocpp.versions import SUBPROTOCOLS, choose_version, find_version
 from gateway.ports import Clock, Trace
 
 log = structlog.get_logger(__name__)
@@ -46,7 +48,15 @@ class _Seated:
 class _Socket(StationSocket):
     """Carries the decision of the handshake to the handler."""
 
-    seated: _Seated | None = None
+    __slots__ = ("_trace", "seated")
+
+    def __init__(self, trace: Trace, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._trace = trace
+        self.seated: _Seated | None = None
+
+    def on_no_request(self, reason: str) -> None:
+        self._trace.event("", "handshake refused", f"no HTTP request from {_remote(self)}: {reason[:300]}")
 
 
 class Doorkeeper(Protocol):
@@ -95,7 +105,7 @@ class OcppServer:
             host,
             port,
             ssl=tls,
-            create_connection=_Socket,
+            create_connection=partial(_Socket, self._trace),  # type: ignore[arg-type] # it is only called
             process_request=self._on_request,
             process_response=self._on_response,
             select_subprotocol=_select_subprotocol,
@@ -188,9 +198,8 @@ class OcppServer:
         version = choose_version(offered, pinned, self._fallback)
         if version is not None:
             return _Seated(admitted.station_id, version)
-        wanted = f"this station is set to {pinned.subprotocol}" if pinned else "none of them is spoken here"
-        reason = f"offered {', '.join(offered)}: {wanted}" if offered else "no OCPP subprotocol offered"
-        return _Seated(admitted.station_id, None, reason)
+        spoken = f"this station is set to {pinned.subprotocol}" if pinned else f"spoken here: {SUBPROTOCOLS}"
+        return _Seated(admitted.station_id, None, f"{spoken}; offered: {', '.join(offered) or 'none'}")
 
     def _reject(
         self, connection: ServerConnection, request: Request, identity: str, status: HTTPStatus, reason: str
@@ -225,37 +234,48 @@ class OcppServer:
     # A connection
 
     async def _handle(self, connection: ServerConnection) -> None:
+        # One coroutine for all of a connection's life: each costs a quarter of a KiB.
         assert isinstance(connection, _Socket)
         seated = connection.seated
         assert seated is not None
         connection.seated = None
         if seated.version is None:
-            # OCPP-J 1.6 3.2, OCPP 2.0.1 part 4 3.2: complete the handshake without subprotocol and close at once.
-            self._trace.event(seated.station_id, "handshake refused", f"no mutual OCPP version: {seated.reason}")
-            await connection.close(PROTOCOL_ERROR, f"no mutual OCPP version: {seated.reason}"[:120])
+            await self._turn_away(connection, seated)
             return
-        link = Link(
-            socket=connection,
-            version=seated.version,
-            station_id=seated.station_id,
-            epoch=self.stations.next_epoch(),
-            house=self._house,
-        )
-        await self._serve(link, _remote(connection))
-
-    async def _serve(self, link: Link, remote: str) -> None:
-        self.stations.register(link)
-        self._stories.on_connected(link.station_id)
-        self._trace.frame(link.station_id, "event", f"connected: {link.version.subprotocol} from {remote}")
-        log.info("station connected", station_id=link.station_id, version=link.version.name, remote=remote)
+        link = self._open(connection, seated.station_id, seated.version)
         try:
             await link.run()
         except Exception:  # root of a task
             log.exception("connection failed", station_id=link.station_id)
         finally:
-            if self.stations.unregister(link):
-                self._stories.on_disconnected(link.station_id)
-            log.info("station disconnected", station_id=link.station_id, code=link.socket.close_code)
+            self._close(link)
+
+    async def _turn_away(self, connection: ServerConnection, seated: _Seated) -> None:
+        """OCPP-J 1.6 3.2, OCPP 2.0.1 part 4 3.2: complete the handshake without subprotocol and close at once."""
+        reason = f"no mutual OCPP version; {seated.reason}"
+        self._trace.event(seated.station_id, "handshake refused", reason)
+        await connection.close(PROTOCOL_ERROR, reason.encode()[:120].decode("utf-8", "ignore"))
+
+    def _open(self, connection: _Socket, station_id: str, version: Version) -> Link:
+        remote = _remote(connection)
+        connection.forget_handshake()
+        link = Link(
+            socket=connection,
+            version=version,
+            station_id=station_id,
+            epoch=self.stations.next_epoch(),
+            house=self._house,
+        )
+        self.stations.register(link)
+        self._stories.on_connected(station_id)
+        self._trace.frame(station_id, "event", f"connected: {version.subprotocol} from {remote}")
+        log.info("station connected", station_id=station_id, version=version.name, remote=remote)
+        return link
+
+    def _close(self, link: Link) -> None:
+        if self.stations.unregister(link):
+            self._stories.on_disconnected(link.station_id)
+        log.info("station disconnected", station_id=link.station_id, code=link.socket.close_code)
 
     # The one timer
 

@@ -39,10 +39,10 @@ class Outbound:
 class Version:
     """A version of OCPP.
 
-    `transaction_actions` are never refused: what cannot be used is quarantined and answered by `render_quarantined`
+    `station_actions` are sent by stations only.  `transaction_actions` are never refused: what cannot be used is quarantined and answered by `render_quarantined`
     (action and transaction id in, payload out, None: no valid answer exists).  `start_stop_actions` are not sent to a
     station that is Pending.  `solicited_by` says which message a call asks for, so that it passes before the station
-    is accepted.
+    is accepted.  `large_answers` are the calls that make a station send long messages.
     """
 
     name: str
@@ -50,10 +50,12 @@ class Version:
     rules: WireRules
     schemas: Schemas
     handlers: Mapping[str, Handler]
+    station_actions: frozenset[str]
     transaction_actions: frozenset[str]
     start_stop_actions: frozenset[str]
     render_quarantined: Callable[[str, str | None], dict[str, Any] | None]
     solicited_by: Callable[[str, dict[str, Any]], str | None]
+    large_answers: frozenset[str]
     outbound: Outbound
     set_metering: Callable[[Caller, Metering, Recorder], Coroutine[Any, Any, None]]
     ask_statuses: Callable[[Caller], Coroutine[Any, Any, None]]

@@ -7,6 +7,7 @@ from gateway.ocpp.v201.version import VERSION as V201
 from gateway.ocpp.version import Version
 
 VERSIONS: Final[tuple[Version, ...]] = (V201, V16)
+SUBPROTOCOLS: Final = ", ".join(version.subprotocol for version in VERSIONS)
 
 
 def find_version(name: str) -> Version | None:

@@ -1,6 +1,6 @@
 """The calls of OCPP 1.6 stations, one handler per action."""
 
-from decimal import Decimal
+from datetime import datetime
 from typing import Any, Final
 
 from gateway.domain.events import (
@@ -16,8 +16,12 @@ from gateway.domain.stations import Admission, ConnectorState, OccupiedBy
 from gateway.domain.tokens import Authorization, AuthStatus, IdToken
 from gateway.errors import WireError
 from gateway.ocpp.message import Handler, Message, Stories
-from gateway.ocpp.samples import parse_samples
+from gateway.ocpp.quick import quick
+from gateway.ocpp.samples import make_reading, parse_number, parse_samples
 from gateway.ocpp.times import parse_optional_time, parse_time, render_time
+
+report_transaction = quick(TransactionReported)
+report_status = quick(StatusReported)
 
 REGISTRATION: Final = {
     Admission.ACCEPTED: "Accepted",
@@ -48,6 +52,7 @@ STATES: Final[dict[str, tuple[ConnectorState, OccupiedBy | None, ChargingState |
 }
 
 ID_TAG_LENGTH: Final = 20
+MAX_CONNECTOR: Final = 2**31 - 1
 TRANSACTION_BEGIN: Final = "Transaction.Begin"
 TRANSACTION_END: Final = "Transaction.End"
 
@@ -77,14 +82,15 @@ async def on_heartbeat(message: Message, _stories: Stories) -> dict[str, Any]:
 
 async def on_status_notification(message: Message, stories: Stories) -> None:
     payload = message.payload
+    connector_no = parse_connector_no(payload["connectorId"])
     state, occupied_by, charging_state = parse_state(payload["status"])
     at, at_raw, flags = parse_optional_time(payload.get("timestamp"), message.received_at)  # OCPP 1.6 6.47
     message.seat.has_status = True
     await stories.on_status(
-        StatusReported(
+        report_status(
             receipt=message.receipt(),
-            evse_no=payload["connectorId"],
-            connector_no=payload["connectorId"],
+            evse_no=connector_no,
+            connector_no=connector_no,
             state=state,
             at=at,
             at_raw=at_raw,
@@ -105,18 +111,19 @@ async def on_authorize(message: Message, stories: Stories) -> dict[str, Any]:
 
 async def on_start_transaction(message: Message, stories: Stories) -> dict[str, Any]:
     payload = message.payload
+    connector_no = parse_connector_no(payload["connectorId"])
     at, at_raw, flags = parse_time(payload["timestamp"], message.received_at)
     answer = await stories.on_transaction(
-        TransactionReported(
+        report_transaction(
             receipt=message.receipt(),
             kind=FactKind.STARTED,
             transaction_id=None,
             at=at,
             at_raw=at_raw,
-            evse_no=payload["connectorId"],
-            connector_no=payload["connectorId"],
+            evse_no=connector_no,
+            connector_no=connector_no,
             id_token=IdToken(value=payload["idTag"]),
-            readings=(Reading(at=at, value=Decimal(payload["meterStart"]), context=TRANSACTION_BEGIN),),
+            readings=(make_register(at, payload["meterStart"], TRANSACTION_BEGIN),),
             reservation_id=_text(payload.get("reservationId")),
             flags=flags,
         )
@@ -128,18 +135,19 @@ async def on_start_transaction(message: Message, stories: Stories) -> dict[str, 
 
 async def on_meter_values(message: Message, stories: Stories) -> None:
     payload = message.payload
+    connector_no = parse_connector_no(payload["connectorId"])
     samples = parse_samples(payload["meterValue"], message.received_at)
     transaction_id = payload.get("transactionId")
     await stories.on_transaction(
-        TransactionReported(
+        report_transaction(
             receipt=message.receipt(),
             kind=FactKind.METERED,
             # 0 and -1 are what stations write outside a transaction.
             transaction_id=str(transaction_id) if transaction_id and transaction_id > 0 else None,
             at=samples.at or message.received_at,
             at_raw=samples.at_raw,
-            evse_no=payload["connectorId"],
-            connector_no=payload["connectorId"],
+            evse_no=connector_no,
+            connector_no=connector_no,
             readings=samples.readings,
             flags=samples.flags,
         )
@@ -152,14 +160,17 @@ async def on_stop_transaction(message: Message, stories: Stories) -> dict[str, A
     samples = parse_samples(payload.get("transactionData") or (), message.received_at)
     id_tag = payload.get("idTag")
     answer = await stories.on_transaction(
-        TransactionReported(
+        report_transaction(
             receipt=message.receipt(),
             kind=FactKind.ENDED,
             transaction_id=str(payload["transactionId"]),
             at=at,
             at_raw=at_raw,
             id_token=IdToken(value=id_tag) if id_tag else None,
-            readings=(*samples.readings, Reading(at=at, value=Decimal(payload["meterStop"]), context=TRANSACTION_END)),
+            readings=(
+                *samples.readings,
+                make_register(at, payload["meterStop"], TRANSACTION_END),
+            ),
             stop_reason=payload.get("reason") or "Local",  # the default (OCPP 1.6 6.49)
             flags=flags or samples.flags,
         )
@@ -191,6 +202,19 @@ async def on_log_status(message: Message, stories: Stories) -> None:
 async def on_security_event(message: Message, stories: Stories) -> None:
     at, _, _ = parse_time(message.payload["timestamp"], message.received_at)
     await stories.on_notice(message.notice(NoticeKind.SECURITY, message.payload["type"], at))
+
+
+def make_register(at: datetime, written: int, context: str) -> Reading:
+    """The register at the start or the stop; one that no meter can show has no value."""
+    value = parse_number(written)
+    return make_reading(at=at, value=value, context=context, raw=None if value is not None else str(written))
+
+
+def parse_connector_no(connector_id: int) -> int:
+    """A connector's number; 0 is the station as a whole (OCPP 1.6 6.47)."""
+    if not 0 <= connector_id <= MAX_CONNECTOR:
+        raise WireError("$.connectorId", f"no connector has the number {connector_id}")
+    return int(connector_id)
 
 
 def parse_state(status: str) -> tuple[ConnectorState, OccupiedBy | None, ChargingState | None]:

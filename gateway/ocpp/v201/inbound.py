@@ -14,9 +14,13 @@ from gateway.domain.stations import Admission, ConnectorState
 from gateway.domain.tokens import Authorization, AuthStatus, IdToken
 from gateway.errors import WireError
 from gateway.ocpp.message import Handler, Message, Stories
+from gateway.ocpp.quick import quick
 from gateway.ocpp.samples import NO_SAMPLES, parse_samples
 from gateway.ocpp.times import parse_time, render_time
 from gateway.ocpp.v201.reports import fold_report
+
+report_transaction = quick(TransactionReported)
+report_status = quick(StatusReported)
 
 REGISTRATION: Final = {
     Admission.ACCEPTED: "Accepted",
@@ -83,10 +87,10 @@ async def on_status_notification(message: Message, stories: Stories) -> None:
     at, at_raw, flags = parse_time(payload["timestamp"], message.received_at)
     message.seat.has_status = True
     await stories.on_status(
-        StatusReported(
+        report_status(
             receipt=message.receipt(),
-            evse_no=payload["evseId"],
-            connector_no=payload["connectorId"],
+            evse_no=parse_number_of(payload["evseId"], "$.evseId"),
+            connector_no=parse_number_of(payload["connectorId"], "$.connectorId"),
             state=parse_state(payload["connectorStatus"], "$.connectorStatus"),
             at=at,
             at_raw=at_raw,
@@ -110,13 +114,13 @@ async def on_transaction_event(message: Message, stories: Stories) -> dict[str, 
     samples = parse_samples(meter_values, received_at) if meter_values else NO_SAMPLES
     remote_start_id, reservation_id = transaction.get("remoteStartId"), payload.get("reservationId")
     answer = await stories.on_transaction(
-        TransactionReported(
+        report_transaction(
             receipt=message.receipt(),
             kind=_parse_kind(payload["eventType"]),
             transaction_id=transaction["transactionId"],
             at=at,
             at_raw=at_raw,
-            evse_no=evse["id"] if evse else None,
+            evse_no=parse_number_of(evse["id"], "$.evse.id") if evse else None,
             connector_no=evse.get("connectorId") if evse else None,
             id_token=parse_id_token(id_token) if id_token else None,
             readings=samples.readings,
@@ -140,13 +144,13 @@ async def on_meter_values(message: Message, stories: Stories) -> None:
     payload = message.payload
     samples = parse_samples(payload["meterValue"], message.received_at)
     await stories.on_transaction(
-        TransactionReported(
+        report_transaction(
             receipt=message.receipt(),
             kind=FactKind.METERED,
             transaction_id=None,
             at=samples.at or message.received_at,
             at_raw=samples.at_raw,
-            evse_no=payload["evseId"],
+            evse_no=parse_number_of(payload["evseId"], "$.evseId"),
             readings=samples.readings,
             flags=samples.flags,
         )
@@ -194,6 +198,13 @@ async def on_log_status(message: Message, stories: Stories) -> None:
 async def on_security_event(message: Message, stories: Stories) -> None:
     at, _, _ = parse_time(message.payload["timestamp"], message.received_at)
     await stories.on_notice(message.notice(NoticeKind.SECURITY, message.payload["type"], at))
+
+
+def parse_number_of(number: int, path: str) -> int:
+    """The number of an EVSE or connector; 0 is the whole that it belongs to."""
+    if number < 0:
+        raise WireError(path, f"no EVSE or connector has the number {number}")
+    return int(number)
 
 
 def parse_state(status: str, path: str) -> ConnectorState:

@@ -33,16 +33,39 @@ RULES: Final = WireRules(
     answers_unknown_type=True,  # part 4 4.4
 )
 
+# What stations may send and nobody serves here yet: answered NotSupported.
+UNSERVED: Final = frozenset(
+    {
+        "ClearedChargingLimit",
+        "Get15118EVCertificate",
+        "GetCertificateStatus",
+        "NotifyChargingLimit",
+        "NotifyCustomerInformation",
+        "NotifyDisplayMessages",
+        "NotifyEVChargingNeeds",
+        "NotifyEVChargingSchedule",
+        "NotifyMonitoringReport",
+        "PublishFirmwareStatusNotification",
+        "ReportChargingProfiles",
+        "ReservationStatusUpdate",
+        "SignCertificate",
+    }
+)
+
 VERSION: Final = Version(
     name="2.0.1",
     subprotocol="ocpp2.0.1",
     rules=RULES,
     schemas=load_schemas("v201", "Request"),
     handlers=HANDLERS,
+    station_actions=frozenset(HANDLERS) - {"DataTransfer"} | UNSERVED,
     transaction_actions=frozenset({"TransactionEvent", "MeterValues"}),
     start_stop_actions=frozenset({"RequestStartTransaction", "RequestStopTransaction"}),
     render_quarantined=render_quarantined,
     solicited_by=find_solicited,
+    large_answers=frozenset(
+        {"GetBaseReport", "GetReport", "GetMonitoringReport", "CustomerInformation", "GetInstalledCertificateIds"}
+    ),
     outbound=Outbound(remote_start=render_remote_start, remote_stop=render_remote_stop, trigger_boot=TRIGGER_BOOT),
     set_metering=set_metering,
     ask_statuses=ask_statuses,

@@ -111,7 +111,7 @@ async def test_a_pinned_version_wins_over_the_newest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offered", "reason"), [(None, "no OCPP subprotocol offered"), ("ocpp1.5,ocpp2.0", "offered ocpp1.5, ocpp2.0")]
+    ("offered", "reason"), [(None, "ocpp1.6; offered: none"), ("ocpp1.5,ocpp2.0", "ocpp1.6; offered: ocpp1.5, ocpp2.0")]
 )
 async def test_without_a_mutual_version_the_connection_opens_and_closes_at_once(
     offered: str | None, reason: str
@@ -189,6 +189,23 @@ async def test_what_is_missing_in_an_upgrade_is_named(dropped: str, status: str,
     station_id, _, text = on.trace.events[0]
     assert station_id == "CP1"
     assert named in text
+
+
+async def test_what_is_no_http_is_traced() -> None:
+    async with stage() as on:
+        await request(on.port, "HELO gateway")
+        await until(lambda: on.trace.events)
+
+    assert "no HTTP request" in on.trace.texts("handshake refused")[0]
+
+
+async def test_tls_on_the_plain_port_is_named() -> None:
+    async with stage() as on:
+        with pytest.raises((ssl.SSLError, OSError)):
+            await asyncio.open_connection("127.0.0.1", on.port, ssl=ssl.create_default_context())
+        await until(lambda: on.trace.events)
+
+    assert "TLS on the plain port" in on.trace.texts("handshake refused")[0]
 
 
 async def test_too_many_handshakes_at_once_are_put_off() -> None:

@@ -28,6 +28,22 @@ def test_what_is_no_number_is_kept_raw(value: Any, raw: str) -> None:
     assert parse_sample({"value": value}, NINE) == Reading(at=NINE, value=None, raw=raw)
 
 
+@pytest.mark.parametrize("value", ["1e400", "-1E999999", "1e-999999", "9" * 500, 10**16, 1e300])
+def test_what_no_meter_measures_is_no_number(value: Any) -> None:
+    reading = parse_sample({"value": value}, NINE)
+
+    assert reading is not None
+    assert reading.value is None
+
+
+@pytest.mark.parametrize("multiplier", [400, -400, 10**30])
+def test_an_absurd_multiplier_makes_no_number(multiplier: int) -> None:
+    reading = parse_sample({"value": 2, "unitOfMeasure": {"unit": "Wh", "multiplier": multiplier}}, NINE)
+
+    assert reading is not None
+    assert (reading.value, reading.multiplier) == (None, 0)
+
+
 @pytest.mark.parametrize("sample", [{}, {"value": ""}, {"value": None}])
 def test_a_sample_without_value_is_skipped(sample: dict[str, Any]) -> None:
     assert parse_sample(sample, NINE) is None

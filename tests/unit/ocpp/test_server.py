@@ -3,7 +3,6 @@
 import asyncio
 import socket as sockets
 from dataclasses import replace
-from time import monotonic
 from typing import Any
 
 import orjson
@@ -19,6 +18,7 @@ from gateway.domain.events import (
 from gateway.domain.stations import Admission, Deviation
 from gateway.errors import StoreDownError, StoreFullError
 from gateway.ocpp.validation import Unknown
+from gateway.ocpp.version import Metering
 from tests.unit.ocpp.stage import QUIET, Witness, ask, call, receive, stage, until
 
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
@@ -187,14 +187,36 @@ async def test_a_frame_that_is_too_big_closes_the_connection() -> None:
     assert "1009" in on.trace.texts("closed")[0]
 
 
-async def test_a_text_that_is_not_utf8_is_traced_raw() -> None:
-    async with stage() as on, on.station() as socket:
-        await socket.send(b'[2,"\xff","Heartbeat",{}]', text=True)
-        code, _ = await closing(socket)
-        await until(lambda: on.witness.disconnected)
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+async def test_a_text_that_is_not_utf8_is_refused_and_traced_raw(version: str) -> None:
+    async with stage() as on, on.station(version=version) as socket:
+        await socket.send(b'[2,"a","Heartbeat",{"x":"\xff"}]', text=True)
+        refused = await receive(socket)
+        await socket.send([b'[2,"a","Heart', b'beat",{"x":"\xff"}]'], text=True)
+        torn = await receive(socket)
+        alive = await call(socket, "Heartbeat", {})
 
-    assert code == 1007
-    assert "\\xff" in on.trace.texts("closed")[0]
+    assert refused[:2] == torn[:2] == [4, "-1"]
+    assert alive[0] == 3
+    assert "not UTF-8" in on.trace.texts("refused")[0]
+    assert "\\xff" in next(text for _, direction, text in on.trace.frames if direction == "in")
+
+
+async def test_a_stop_that_is_not_utf8_is_quarantined_and_acknowledged() -> None:
+    async with stage() as on, on.station() as socket:
+        await socket.send(b'[2,"a","StopTransaction",{"idTag":"\xff"}]', text=True)
+        answer = await receive(socket)
+
+    assert answer == [3, "a", {}]
+    assert len(on.witness.of(MessageQuarantined)) == 1
+
+
+async def test_a_fragmented_binary_message_closes_the_connection() -> None:
+    async with stage() as on, on.station() as socket:
+        await socket.send([b"\x01", b"\x02"])
+        code, _ = await closing(socket)
+
+    assert code == 1003
 
 
 # Order, repetition, pressure
@@ -357,6 +379,8 @@ async def test_a_call_without_answer_times_out() -> None:
         await socket.send(orjson.dumps([3, message_id, {"status": "Accepted"}]).decode())
         await until(lambda: on.trace.texts("late"))
 
+    assert "ClearCache" in on.trace.texts("timeout")[0]
+
     assert outcome.outcome == "timeout"
     assert "ClearCache" in on.trace.texts("late")[0]
 
@@ -380,7 +404,12 @@ async def test_a_station_that_is_not_there_is_offline() -> None:
 
 @pytest.mark.parametrize(
     ("action", "payload", "problem"),
-    [("Reset", {"type": "Gently"}, "$.type"), ("Reset", {}, '"type"'), ("GetVariables", {}, "no action")],
+    [
+        ("Reset", {"type": "Gently"}, "$.type"),
+        ("Reset", {}, '"type"'),
+        ("GetVariables", {}, "no action"),
+        ("BootNotification", BOOT, "sent by stations"),
+    ],
 )
 async def test_an_invalid_call_is_not_sent(action: str, payload: dict[str, Any], problem: str) -> None:
     async with stage() as on, on.station() as socket:
@@ -493,21 +522,60 @@ async def test_a_silent_station_is_pinged_from_one_timer() -> None:
         await until(lambda: link.socket.heard_at > heard)
 
 
-async def test_a_station_that_stopped_answering_pings_is_disconnected() -> None:
+async def test_a_station_that_is_gone_is_disconnected() -> None:
     async with stage() as on, on.station() as socket:
         await call(socket, "Heartbeat", {})
         link = next(iter(on.server.stations.links()))
-        on.server.tick(link.socket.heard_at + 56.0)
-        await until(lambda: link.socket.latency > 0.0)
+        link.socket.data_received = lambda data: None  # type: ignore[method-assign]
+        for minute in range(1, 20):
+            on.server.tick(link.socket.heard_at + 60.0 * minute)
+        await until(lambda: on.trace.texts("closed"))
 
-        link.socket.heard_at = monotonic() + 1_000.0
-        for number in range(1, 6):
-            on.server.tick(link.socket.heard_at + 60.0 * number)
-            await asyncio.sleep(0)
-        code, _ = await closing(socket)
+    assert "silent for" in on.trace.texts("closed")[0]
 
-    assert code == 1001
-    assert "silent" in on.trace.texts("closed")[0]
+
+async def test_states_that_were_not_sent_are_asked_for_once() -> None:
+    async with stage(replace(QUIET, status_wait_s=30.0)) as on, on.station() as socket:
+        await call(socket, "Heartbeat", {})
+        opened = next(iter(on.server.stations.links())).opened_at
+        on.server.tick(opened + 31.0)
+        configuration = await receive(socket)
+        keys = [{"key": "NumberOfConnectors", "readonly": True, "value": "1"}]
+        await socket.send(orjson.dumps([3, configuration[1], {"configurationKey": keys}]).decode())
+        trigger = await receive(socket)
+        await socket.send(orjson.dumps([3, trigger[1], {"status": "Accepted"}]).decode())
+        on.server.tick(opened + 62.0)
+        assert (await call(socket, "StatusNotification", STATUS))[0] == 3
+
+    assert configuration[2] == "GetConfiguration"
+    assert trigger[2:] == ["TriggerMessage", {"requestedMessage": "StatusNotification", "connectorId": 1}]
+
+
+async def test_metering_is_set_after_a_boot() -> None:
+    async with stage(replace(QUIET, metering=Metering(interval_s=60))) as on, on.station() as socket:
+        await call(socket, "BootNotification", BOOT)
+        asked = await receive(socket)
+        keys = [{"key": "MeterValueSampleInterval", "readonly": False, "value": "0"}]
+        await socket.send(orjson.dumps([3, asked[1], {"configurationKey": keys}]).decode())
+        change = await receive(socket)
+        await socket.send(orjson.dumps([3, change[1], {"status": "RebootRequired"}]).decode())
+        await until(lambda: on.trace.texts("metering"))
+
+    assert change[2:] == ["ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "60"}]
+    assert "RebootRequired" in on.trace.texts("metering")[0]
+
+
+async def test_a_report_that_was_asked_for_may_be_long() -> None:
+    data = [{"component": {"name": "x" * 50}, "variable": {"name": "v"}, "variableAttribute": [{"value": "y"}]}]
+    report = {"requestId": 1, "generatedAt": "2026-03-01T10:00:00Z", "seqNo": 0, "reportData": data * 200}
+    settings = replace(QUIET, max_message_bytes=5_000, max_large_message_bytes=100_000)
+    async with stage(settings) as on, on.station(version="ocpp2.0.1") as socket:
+        payload = {"requestId": 1, "reportBase": "FullInventory"}
+        pending = asyncio.create_task(on.server.stations.call("CP1", "GetBaseReport", payload, timeout_s=5))
+        await socket.send(orjson.dumps([3, (await receive(socket))[1], {"status": "Accepted"}]).decode())
+        await pending
+
+        assert await call(socket, "NotifyReport", report) == [3, "m1", {}]
 
 
 async def test_a_station_may_be_disconnected_by_the_operator() -> None:

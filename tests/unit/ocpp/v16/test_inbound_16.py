@@ -100,13 +100,14 @@ async def test_a_status_without_time_is_of_now() -> None:
     assert (event.error_code, event.vendor_error) == ("GroundFailure", "E7")
 
 
-async def test_a_status_nobody_knows_cannot_be_used() -> None:
-    payload = {"connectorId": 1, "errorCode": "NoError", "status": "Sleeping"}
+@pytest.mark.parametrize(("field", "value"), [("status", "Sleeping"), ("connectorId", -1)])
+async def test_a_status_of_nothing_known_cannot_be_used(field: str, value: Any) -> None:
+    payload = {"connectorId": 1, "errorCode": "NoError", "status": "Available", field: value}
     message = Message(
         seat=Seat("CP1"), received_at=NOW, message_id="m", action="StatusNotification", payload=payload, text=""
     )
 
-    with pytest.raises(WireError, match=r"\$\.status"):
+    with pytest.raises(WireError, match=field):
         await HANDLERS["StatusNotification"](message, Witness())
 
 
