@@ -242,6 +242,7 @@ class CdrRow:
 class Store(Protocol):
     """The one place where facts live.  `commit` returns the stamped changes once they are durable.
 
+    `bulk` Works (pulls, imports) let the others pass, and long ones are committed in slices, each all or none.
     Raises of `commit`: RevisionConflictError, ConflictError, StoreDownError, StoreFullError.
     """
 

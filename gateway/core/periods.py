@@ -1,7 +1,6 @@
 """The periods of a session: stretches of one phase, each with the energy drawn in it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -19,9 +18,8 @@ def cut_period(periods: tuple[Period, ...], at: datetime, phase: Phase) -> tuple
     if at > last.start_at:
         return (*periods, Period(start_at=at, phase=phase))
     if len(periods) > 1 and periods[-2].phase is phase:  # an empty stretch between two alike vanishes
-        merged = replace(periods[-2], energy_wh=periods[-2].energy_wh + last.energy_wh)
-        return (*periods[:-2], merged)
-    return (*periods[:-1], replace(last, phase=phase))
+        return (*periods[:-2], _with_energy(periods[-2], last.energy_wh))
+    return (*periods[:-1], Period(start_at=last.start_at, phase=phase, energy_wh=last.energy_wh))
 
 
 def add_energy(periods: tuple[Period, ...], since: datetime, until: datetime, energy_wh: Decimal) -> tuple[Period, ...]:
@@ -32,7 +30,7 @@ def add_energy(periods: tuple[Period, ...], since: datetime, until: datetime, en
     """
     last = periods[-1]
     if last.start_at <= since or len(periods) == 1:
-        return (*periods[:-1], replace(last, energy_wh=last.energy_wh + energy_wh))
+        return (*periods[:-1], _with_energy(last, energy_wh))
     spans = _spans(periods, since, until)
     charging = [
         span if period.phase is Phase.CHARGING else timedelta(0) for period, span in zip(periods, spans, strict=True)
@@ -40,7 +38,7 @@ def add_energy(periods: tuple[Period, ...], since: datetime, until: datetime, en
     weights = charging if any(charging) else spans
     whole = sum(weights, timedelta(0))
     if not whole:
-        return (*periods[:-1], replace(last, energy_wh=last.energy_wh + energy_wh))
+        return (*periods[:-1], _with_energy(last, energy_wh))
     return _share(periods, weights, whole, energy_wh)
 
 
@@ -61,8 +59,12 @@ def _share(
         if weight and index != last:
             share = (energy_wh * (weight // MICROSECOND) / (whole // MICROSECOND)).quantize(SHARE)
             rest -= share
-        shared.append(replace(period, energy_wh=period.energy_wh + share) if share else period)
+        shared.append(_with_energy(period, share) if share else period)
     return tuple(shared)
+
+
+def _with_energy(period: Period, more_wh: Decimal) -> Period:
+    return Period(start_at=period.start_at, phase=period.phase, energy_wh=period.energy_wh + more_wh)
 
 
 MICROSECOND = timedelta(microseconds=1)

@@ -43,7 +43,10 @@ class TariffElement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariff:
-    """One tariff of one of our parties.  `alt_text` and `extra` (energy mix, future fields) are JSON text."""
+    """One tariff of one of our parties.  `alt_text` and `extra` (energy mix, future fields) are JSON text.
+
+    `is_tax_stated`: the operator said `tax_included`; without it prices are before taxes, and so it is shown to him.
+    """
 
     id: str
     party: PartyId
@@ -56,6 +59,7 @@ class Tariff:
     min_price: Price | None = None
     max_price: Price | None = None
     tax_included: TaxIncluded = TaxIncluded.NO
+    is_tax_stated: bool = True
     start_at: datetime | None = None
     end_at: datetime | None = None
     extra: str | None = None

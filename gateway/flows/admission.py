@@ -8,6 +8,7 @@ import structlog
 from gateway.domain.events import Admitted, HandshakeAsked, Refused
 from gateway.domain.ids import station_key
 from gateway.domain.stations import Admission, Station
+from gateway.errors import ConflictError
 from gateway.flows.memory import Memory
 from gateway.ports import Clock, SaveStation, Secrets, Store
 
@@ -33,6 +34,7 @@ class Doorkeeper:
         self._clock = clock
         self._secrets = secrets
         self._rules = rules
+        self._arriving = 0
 
     async def decide(self, asked: HandshakeAsked) -> Admitted | Refused:
         """Admit or refuse; an unknown station that is let in is written down first."""
@@ -78,17 +80,21 @@ class Doorkeeper:
         if rule == "refuse":
             return Refused(404, "unknown station: provision it by PUT stations/{id}")
         admission = Admission.ACCEPTED if rule == "accept" else Admission.PENDING
-        if admission is Admission.PENDING and self._quarantined() >= QUARANTINE_LIMIT:
+        waiting = len(self._memory.quarantined) + self._arriving
+        if admission is Admission.PENDING and waiting >= QUARANTINE_LIMIT:
             return Refused(
                 404, f"unknown station, and {QUARANTINE_LIMIT} others wait already: provision or delete some"
             )
         station = Station(id=asked.station_id, admission=admission, created_at=self._clock.now())
-        await self._store.commit([SaveStation(station)])
+        self._arriving += 1
+        try:
+            await self._store.commit([SaveStation(station)])
+        except ConflictError:  # its other handshake, or the operator, was faster
+            return await self.decide(asked)
+        finally:
+            self._arriving -= 1
         log.info("unknown station admitted", station_id=station.id, admission=admission, remote=asked.remote)
         return Admitted(station_id=station.id, admission=admission)
-
-    def _quarantined(self) -> int:
-        return sum(station.admission is Admission.PENDING for station in self._memory.stations.values())
 
 
 def _candidates_of(password: bytes) -> list[bytes]:

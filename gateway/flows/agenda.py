@@ -19,6 +19,9 @@ class Agenda:
     def drop(self, key: str) -> None:
         self._due.pop(key, None)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._due
+
     def next_at(self) -> datetime | None:
         self._skip_stale()
         return self._heap[0][0] if self._heap else None

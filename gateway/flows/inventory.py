@@ -136,7 +136,10 @@ class Inventory:
         return tariff
 
     async def put_tariff(self, given: Tariff) -> tuple[Tariff, bool]:
-        """Create or replace a tariff; True if it is new.  Sessions under way keep their copy of the old one."""
+        """Create or replace a tariff; True if it is new.  Sessions under way keep their copy of the old one.
+
+        The same again changes nothing, so that partners need not read it anew.
+        """
         async with self._lock:
             known = self._memory.tariffs.get(given.id)
             self._check_party(given.party)
@@ -146,6 +149,8 @@ class Inventory:
                 raise ConflictError(f"tariff {given.id!r} belongs to {known.party}; give one of {given.party} a new id")
             users = [location for location in self._locations() if given.id in tariff_ids_of(location)]
             self._check_clashes(users, given)
+            if known is not None and replace(given, last_updated=known.last_updated) == known:
+                return known, False
             changes = await self._store.commit([SaveTariff(given)])
             stored = next(change.tariff for change in changes if isinstance(change, SaveTariff))
         log.info("tariff put", tariff_id=stored.id, is_new=known is None)

@@ -45,6 +45,9 @@ class Mailboxes:
         async def deliver() -> None:
             try:
                 result = await job()
+            except asyncio.CancelledError:
+                done.cancel()
+                raise
             except Exception as error:  # root of a task: handed to the one who waits
                 if not done.cancelled():
                     done.set_exception(error)
@@ -66,7 +69,18 @@ class Mailboxes:
                 job = box.popleft()
                 try:
                     await job()
+                except asyncio.CancelledError:
+                    # What the job waited for was cancelled; the jobs behind it have nothing to do with that.
+                    if _is_cancelled():
+                        raise
+                    log.warning("station job cancelled", station_id=key)
                 except Exception:  # root of a task
                     log.exception("station job failed", station_id=key)
         finally:
             del self._boxes[key]
+
+
+def _is_cancelled() -> bool:
+    """Is the task that runs now itself to end?"""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,11 +1,11 @@
 """What every message needs, in memory: a cache of the store that only the store's writer changes.
 
 `apply` is the store's subscriber: it gets the stamped changes of each batch after their commit.  Nobody else writes
-here.
+here (but `put_session`, for a session that was read anew).
 Stations and plugs are found without regard to the case of the identity (`station_key`, `topology_key`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from gateway.domain.ids import ConnectorKey, station_key
 from gateway.domain.locations import Evse, Location, Place
 from gateway.domain.partners import Partner
 from gateway.domain.sessions import Session, SessionStatus
-from gateway.domain.stations import ConnectorStatus, Station
+from gateway.domain.stations import Admission, ConnectorStatus, Station
 from gateway.domain.tariffs import Tariff
 from gateway.ports import (
     Change,
@@ -38,7 +38,11 @@ class _PlaceIds(NamedTuple):
 
 
 class Memory:
-    """Stations, their plugs' states, locations, tariffs, partners, and every session that has no CDR yet."""
+    """Stations, their plugs' states, locations, tariffs, partners, and every session that has no CDR yet.
+
+    `quarantined` holds the keys of the stations that wait for the operator; `on_due` is told of each session that gets
+    a time to be sealed, and at start of each that is held.
+    """
 
     def __init__(self) -> None:
         self.stations: dict[str, Station] = {}
@@ -49,9 +53,12 @@ class Memory:
         self.sessions: dict[str, Session] = {}
         self.places: dict[ConnectorKey, _PlaceIds] = {}
         self.on_due: Callable[[Session], None] = _ignore
+        self.quarantined: set[str] = set()
+        self._plugs: dict[str, tuple[ConnectorKey, ...]] = {}
         self._by_transaction: dict[tuple[str, str], str] = {}
         self._by_start: dict[str, str] = {}
         self._by_plug: dict[ConnectorKey, list[str]] = {}
+        self._by_station: dict[str, dict[str, None]] = {}
         self._appliers: dict[type, Callable[..., None]] = {
             SaveSession: lambda change: self.put_session(change.session),
             SaveConnectorStatus: lambda change: self._put_status(change.status),
@@ -113,13 +120,18 @@ class Memory:
         return None if session_id is None else self.sessions.get(session_id)
 
     def sessions_at(self, key: ConnectorKey) -> list[Session]:
-        """Unsealed sessions at a plug, oldest first."""
+        """Unsealed sessions at a plug, in the order in which they began, not that in which they were told."""
         ids = self._by_plug.get(topology_key(key.station_id, key.evse_no, key.connector_no), ())
-        return [self.sessions[session_id] for session_id in ids]
+        return _in_time([self.sessions[session_id] for session_id in ids])
+
+    def sessions_at_evse(self, station_id: str, evse_no: int) -> list[Session]:
+        """Unsealed sessions at any plug of an EVSE, which serves one car at a time; in the order they began."""
+        return _in_time(
+            [session for session in self.unsealed_sessions_of(station_id) if session.key.evse_no == evse_no]
+        )
 
     def unsealed_sessions_of(self, station_id: str) -> list[Session]:
-        key = station_key(station_id)
-        return [session for session in self.sessions.values() if station_key(session.key.station_id) == key]
+        return [self.sessions[session_id] for session_id in self._by_station.get(station_key(station_id), ())]
 
     def open_sessions_of_station(self, station_id: str) -> list[Session]:
         return [session for session in self.unsealed_sessions_of(station_id) if session.ledger.ended_at is None]
@@ -129,18 +141,13 @@ class Memory:
 
     def connector_nos(self, station_id: str, evse_no: int) -> list[int]:
         """The plugs an EVSE is known to have, from the topology and from what the station told."""
-        station = station_key(station_id)
-        keys: Iterator[ConnectorKey] = (
-            key for keys in (self.places, self.statuses) for key in keys if key.station_id == station
-        )
-        return sorted({key.connector_no for key in keys if key.evse_no == evse_no and key.connector_no > 0})
+        keys = self._plugs.get(station_key(station_id), ())
+        return sorted(key.connector_no for key in keys if key.evse_no == evse_no and key.connector_no > 0)
 
     def evses_of_station(self, station_id: str) -> list[tuple[Location, Evse]]:
         """Every EVSE with a plug of this station, with its location."""
-        station = station_key(station_id)
-        uids = dict.fromkeys(
-            (ids.location_id, ids.evse_uid) for key, ids in self.places.items() if key.station_id == station
-        )
+        places = map(self.places.get, self._plugs.get(station_key(station_id), ()))
+        uids = dict.fromkeys((place.location_id, place.evse_uid) for place in places if place is not None)
         return [
             (location, evse)
             for location, uid in ((self.locations[location_id], uid) for location_id, uid in uids)
@@ -162,7 +169,8 @@ class Memory:
             if known is not None:
                 self._unplug(known)
             self._index_session(session)
-        if session.seal_due_at is not None and (known is None or known.seal_due_at != session.seal_due_at):
+        due_at = session.seal_due_at
+        if (due_at is not None and (known is None or known.seal_due_at != due_at)) or (known is None and session.hold):
             self.on_due(session)
 
     def put_location(self, location: Location) -> None:
@@ -171,9 +179,11 @@ class Memory:
             for key, _ in places_of(known):
                 if key in self.places and self.places[key].location_id == location.id:
                     del self.places[key]
+                    self._forget_plug(key)
         self.locations[location.id] = location
         for key, place in places_of(location):
             self.places[key] = _PlaceIds(location.id, place.evse.uid, place.connector.id)
+            self._note_plug(key)
 
     def _put_evse_status(self, change: SaveEvseStatus) -> None:
         location = self.locations.get(change.location_id)
@@ -188,17 +198,40 @@ class Memory:
         self.locations[location.id] = replace(location, evses=evses, last_updated=change.last_updated)
 
     def _put_station(self, station: Station) -> None:
-        self.stations[station_key(station.id)] = station
+        key = station_key(station.id)
+        self.stations[key] = station
+        if station.admission is Admission.PENDING:
+            self.quarantined.add(key)
+        else:
+            self.quarantined.discard(key)
 
     def _drop_station(self, station_id: str) -> None:
         station = station_key(station_id)
         self.stations.pop(station, None)
-        for key in [key for key in self.statuses if key.station_id == station]:
-            del self.statuses[key]
+        self.quarantined.discard(station)
+        for key in self._plugs.get(station, ()):
+            if self.statuses.pop(key, None) is not None:
+                self._forget_plug(key)
 
     def _put_status(self, status: ConnectorStatus) -> None:
-        key = status.key
-        self.statuses[topology_key(key.station_id, key.evse_no, key.connector_no)] = status
+        key = topology_key(status.key.station_id, status.key.evse_no, status.key.connector_no)
+        self.statuses[key] = status
+        self._note_plug(key)
+
+    def _note_plug(self, key: ConnectorKey) -> None:
+        known = self._plugs.get(key.station_id, ())
+        if key not in known:
+            self._plugs[key.station_id] = (*known, key)
+
+    def _forget_plug(self, key: ConnectorKey) -> None:
+        """A plug without place and state is known no more."""
+        if key in self.places or key in self.statuses:
+            return
+        rest = tuple(known for known in self._plugs.get(key.station_id, ()) if known != key)
+        if rest:
+            self._plugs[key.station_id] = rest
+        else:
+            self._plugs.pop(key.station_id, None)
 
     def _put_tariff(self, tariff: Tariff) -> None:
         self.tariffs[tariff.id] = tariff
@@ -211,15 +244,22 @@ class Memory:
 
     def _index_session(self, session: Session) -> None:
         key = session.key
-        self._by_transaction[station_key(key.station_id), session.transaction_id] = session.id
+        station = station_key(key.station_id)
+        self._by_transaction[station, session.transaction_id] = session.id
+        self._by_station.setdefault(station, {})[session.id] = None
         self._by_start[session.start_key] = session.id
         self._by_plug.setdefault(topology_key(key.station_id, key.evse_no, key.connector_no), []).append(session.id)
 
     def _drop_session(self, session: Session) -> None:
         del self.sessions[session.id]
-        self._by_transaction.pop((station_key(session.key.station_id), session.transaction_id), None)
+        station = station_key(session.key.station_id)
+        self._by_transaction.pop((station, session.transaction_id), None)
         self._by_start.pop(session.start_key, None)
         self._unplug(session)
+        ids = self._by_station.get(station, {})
+        ids.pop(session.id, None)
+        if not ids:
+            self._by_station.pop(station, None)
 
     def _unplug(self, session: Session) -> None:
         key = topology_key(session.key.station_id, session.key.evse_no, session.key.connector_no)
@@ -228,6 +268,10 @@ class Memory:
             ids.remove(session.id)
         if not ids:
             self._by_plug.pop(key, None)
+
+
+def _in_time(sessions: list[Session]) -> list[Session]:
+    return sorted(sessions, key=lambda session: session.ledger.started_at) if len(sessions) > 1 else sessions
 
 
 def _is_kept(session: Session) -> bool:

@@ -1,5 +1,6 @@
 """Stations as the operator provisions them."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -59,6 +60,7 @@ class Provisioning:
         self._clock = clock
         self._secrets = secrets
         self._versions = tuple(versions)
+        self._asking: set[asyncio.Task[None]] = set()
 
     def list(self) -> Sequence[Station]:
         return sorted(self._memory.stations.values(), key=lambda station: station_key(station.id))
@@ -82,7 +84,7 @@ class Provisioning:
             reason = "the operator changed its password, security profile or version"
             await self._stations.disconnect(station.id, reason)
         elif before is not None and before.admission is not Admission.ACCEPTED:
-            await self._ask_to_boot(station.id)
+            await self._begin_to_ask(station.id)
         return station, before is None
 
     async def delete(self, station_id: str) -> None:
@@ -122,7 +124,7 @@ class Provisioning:
         if not isinstance(order.security_profile, Unset):
             station = replace(station, security_profile=check_profile(order.security_profile))
         if not isinstance(order.password, Unset):
-            station = replace(station, password_hash=self._hash(order.password, station.ocpp_version))
+            station = replace(station, password_hash=self._hash(order.password))
         if station.security_profile and station.password_hash is None:
             raise WireError("$.password", f"is missing: security profile {station.security_profile} needs a password")
         return station
@@ -132,8 +134,8 @@ class Provisioning:
             raise WireError("$.ocpp_version", f"{version!r} is not one of {', '.join(self._versions)}")
         return version
 
-    def _hash(self, password: str | None, version: str | None) -> str | None:
-        return None if password is None else self._secrets.keyed_hash(password_bytes(password, version))
+    def _hash(self, password: str | None) -> str | None:
+        return None if password is None else self._secrets.keyed_hash(password_bytes(password))
 
     def _must_reconnect(self, before: Station, station: Station) -> bool:
         """Does the open connection stand on rules that hold no more?"""
@@ -144,6 +146,13 @@ class Provisioning:
         has_other_profile = station.security_profile != before.security_profile and station.security_profile != 0
         return has_other_version or has_other_profile or station.password_hash != before.password_hash
 
+    async def _begin_to_ask(self, station_id: str) -> None:
+        """Send the question; the operator does not wait for a station that takes its time."""
+        task = asyncio.create_task(self._ask_to_boot(station_id))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        await asyncio.sleep(0)
+
     async def _ask_to_boot(self, station_id: str) -> None:
         """As good as it goes: a station that cannot be asked boots by itself when its interval is over."""
         outcome = await self._stations.call(
@@ -152,15 +161,14 @@ class Provisioning:
         log.info("station asked to boot", station_id=station_id, outcome=outcome.outcome)
 
 
-def password_bytes(password: str, version: str | None) -> bytes:
+def password_bytes(password: str) -> bytes:
     """What of a password is hashed.
 
-    OCPP 1.6 keys are random bytes written as 32 to 40 hex digits (security whitepaper A00.FR.205): a station sends the
-    bytes or the digits, so the bytes are hashed.  In OCPP 2.x a password is its text, even if it looks like hex.  Where
-    the version is not pinned it is read as a key; whoever checks takes what a station sent both ways.
+    32 to 40 hex digits may be a key (OCPP 1.6 security whitepaper A00.FR.205): some stations send its bytes, others the
+    digits.  So the bytes are hashed, and whoever checks takes what a station sent both ways; a password that only looks
+    like hex is sent as its digits and found the same way.
     """
-    is_text = version is not None and version.startswith("2")
-    if not is_text and 32 <= len(password) <= 40:
+    if 32 <= len(password) <= 40:
         try:
             return bytes.fromhex(password)
         except ValueError:

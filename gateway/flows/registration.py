@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -72,6 +72,18 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """What the operator decides about a partner; None leaves it as it is.
+
+    `sees_unpublished`: it gets locations with `publish` false too; `raw_token`: our token is sent to it as it is.
+    """
+
+    name: str | None = None
+    sees_unpublished: bool | None = None
+    raw_token: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VersionLink:
     number: str
     url: str
@@ -119,11 +131,11 @@ class Registration:
 
     # --- the operator's side
 
-    async def invite(self, name: str, role: str) -> tuple[Partner, str]:
+    async def invite(self, name: str, role: str, manners: Manners | None = None) -> tuple[Partner, str]:
         """A new partner and the token A to give it.  The token is shown this once."""
         token = self._secrets.new_token()
         partner = self._new_partner(name, role, PartnerStatus.INVITED, token_a_hash=self._hash(token))
-        await self._insert(partner)
+        await self._insert(_behaving(partner, manners))
         log.info("partner invited", partner_id=partner.id, name=name)
         return self._partners.load(partner.id), token
 
@@ -140,7 +152,15 @@ class Registration:
         log.info("partner invited again", partner_id=partner_id, name=partner.name)
         return partner, token
 
-    async def register_with(self, *, name: str, role: str, versions_url: str, token: str) -> Partner:
+    async def change(self, partner_id: str, manners: Manners) -> Partner:
+        """Change what the operator decides about a partner, whatever its status."""
+        partner = await self._change(partner_id, lambda known: _behaving(known, manners))
+        log.info("partner changed", partner_id=partner_id, name=partner.name)
+        return partner
+
+    async def register_with(
+        self, *, name: str, role: str, versions_url: str, token: str, manners: Manners | None = None
+    ) -> Partner:
         """Register with a partner that gave us its versions URL and a token A.
 
         The partner calls back while our request is open, so our token is durable and valid before that.  Raises
@@ -155,6 +175,7 @@ class Registration:
             versions_url=versions_url,
             outbound_token=self._secrets.encrypt(token),
         )
+        partner = _behaving(partner, manners)
         await self._insert(partner)
         try:
             registered = await self._hand_over(partner, token, ours)
@@ -188,23 +209,34 @@ class Registration:
         """Our credentials; `token` is the one the caller used, for we keep only its hash."""
         return Credentials(token=token, url=self._versions_url, roles=self._roles)
 
+    def check_may_post(self, partner_id: str, used: str) -> None:
+        """Only token A registers.  Raises AlreadyRegisteredError."""
+        if self._partners.load(partner_id).token_a_hash != used:
+            raise AlreadyRegisteredError("already registered: use PUT, or ask for a new registration token")
+
+    def check_registered(self, partner_id: str, used: str) -> None:
+        """Raises NotRegisteredError where `used` is not a token of a registered partner."""
+        partner = self._partners.load(partner_id)
+        is_valid = used in (partner.token_hash, partner.old_token_hash)
+        if partner.status is not PartnerStatus.REGISTERED or not is_valid:
+            raise NotRegisteredError("not registered: use POST with the registration token")
+
     async def on_posted(self, partner_id: str, used: str, theirs: Credentials, version: str) -> Credentials:
         """A partner registers with token A (`used`, as its hash); the answer carries its token from now on."""
         async with self._lock(partner_id):
-            if self._partners.load(partner_id).token_a_hash != used:
-                raise AlreadyRegisteredError("already registered: use PUT, or ask for a new registration token")
+            self.check_may_post(partner_id, used)
             return await self._adopt(partner_id, theirs, version, keep=None)
 
     async def on_put(self, partner_id: str, used: str, theirs: Credentials, version: str) -> Credentials:
         """A registered partner updates.  The token it used stays valid until it first uses the new one."""
         async with self._lock(partner_id):
-            self._check_registered(partner_id, used)
+            self.check_registered(partner_id, used)
             return await self._adopt(partner_id, theirs, version, keep=used)
 
     async def on_deleted(self, partner_id: str, used: str) -> None:
         """A registered partner leaves: tokens both ways are dropped, what it pushed is kept to ourselves."""
         async with self._lock(partner_id):
-            self._check_registered(partner_id, used)
+            self.check_registered(partner_id, used)
             await self._end(partner_id)
 
     async def on_token_used(self, partner: Partner, admission: Admission) -> None:
@@ -230,7 +262,8 @@ class Registration:
     async def _adopt(self, partner_id: str, theirs: Credentials, version: str, *, keep: str | None) -> Credentials:
         """Look at the partner's platform with its token, then take its credentials and give it ours."""
         self._check_parties(partner_id, theirs.roles)
-        links, access = await self._fetch_versions(theirs.url, theirs.token)
+        partner = self._partners.load(partner_id)
+        links, access = await self._fetch_versions(theirs.url, theirs.token, raw=partner.raw_token)
         link = next((link for link in links if link.number == version), None)
         if link is None:
             raise PartnerError(Fault.NO_VERSION, f"{theirs.url} does not list version {version}")
@@ -253,7 +286,7 @@ class Registration:
 
     async def _hand_over(self, partner: Partner, token_a: str, ours: str) -> Partner:
         assert partner.versions_url is not None
-        links, access = await self._fetch_versions(partner.versions_url, token_a)
+        links, access = await self._fetch_versions(partner.versions_url, token_a, raw=partner.raw_token)
         version = self._api.choose_version(link.number for link in links)
         if version is None:
             offered = ", ".join(link.number for link in links) or "none"
@@ -276,20 +309,20 @@ class Registration:
                 await self._api.delete_credentials(url, access)
             raise
 
-    async def _fetch_versions(self, url: str, token: str) -> tuple[Sequence[VersionLink], Access]:
-        """Versions of a partner, and how it wants to be called.
+    async def _fetch_versions(self, url: str, token: str, *, raw: bool) -> tuple[Sequence[VersionLink], Access]:
+        """Versions of a partner, and how it wants to be called: as we know it (`raw`), else the other way.
 
         Many platforms do not decode the token.  OCPI 2.2.1 transport_and_format "Authorization header"
         """
-        encoded = Access(token=token)
+        known = Access(token=token, raw=raw)
         try:
-            return await self._api.fetch_versions(url, encoded), encoded
+            return await self._api.fetch_versions(url, known), known
         except PartnerError as error:
             if error.kind != Fault.UNAUTHORIZED:
                 raise
-            raw = replace(encoded, raw=True)
+            other = replace(known, raw=not raw)
             try:
-                return await self._api.fetch_versions(url, raw), raw
+                return await self._api.fetch_versions(url, other), other
             except PartnerError:
                 raise error from None
 
@@ -326,12 +359,6 @@ class Registration:
                 raise ConflictError(
                     f"party {role.party.country_code}/{role.party.party_id} is connected to us by another platform"
                 )
-
-    def _check_registered(self, partner_id: str, used: str) -> None:
-        partner = self._partners.load(partner_id)
-        is_valid = used in (partner.token_hash, partner.old_token_hash)
-        if partner.status is not PartnerStatus.REGISTERED or not is_valid:
-            raise NotRegisteredError("not registered: use POST with the registration token")
 
     async def _withdraw(self, partner_id: str) -> None:
         await self._change(partner_id, _ended)
@@ -388,6 +415,13 @@ class Registration:
 
     def _lock(self, partner_id: str) -> asyncio.Lock:
         return self._locks.setdefault(partner_id, asyncio.Lock())
+
+
+def _behaving(partner: Partner, manners: Manners | None) -> Partner:
+    if manners is None:
+        return partner
+    given = {field.name: getattr(manners, field.name) for field in fields(manners)}
+    return replace(partner, **{name: value for name, value in given.items() if value is not None})
 
 
 def _without_old_token(partner: Partner) -> Partner:

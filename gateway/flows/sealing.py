@@ -11,7 +11,7 @@ from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
 from gateway.domain.sessions import Session, SessionStatus
 from gateway.domain.stations import ConnectorState
-from gateway.errors import StoreDownError
+from gateway.errors import ConflictError, RevisionConflictError, StoreDownError
 from gateway.flows.agenda import Agenda
 from gateway.flows.availability import Availability
 from gateway.flows.mailbox import Mailboxes
@@ -52,10 +52,9 @@ class Sealing:
         memory.on_due = self.on_due_set
 
     def on_due_set(self, session: Session) -> None:
-        """A session has got a time to be sealed."""
-        if session.seal_due_at is not None:
-            self.agenda.put(session.id, session.seal_due_at)
-            self.changed.set()
+        """A session has got a time to be sealed; one that was held before a restart is looked at now."""
+        self.agenda.put(session.id, session.seal_due_at or self._clock.now())
+        self.changed.set()
 
     def on_due(self, now: datetime) -> None:
         """Seal what is due."""
@@ -76,7 +75,14 @@ class Sealing:
                 self._mailboxes.post(session.key.station_id, lambda session=session: self._abandon(session.id, limit))  # type: ignore[misc]
 
     async def seal(self, session_id: str) -> None:
-        """Make the CDR of a completed session, or note what stands in its way."""
+        """Make the CDR of a completed session, or note what stands in its way.  Raises StoreDownError."""
+        try:
+            await self._seal(session_id)
+        except (RevisionConflictError, ConflictError):  # the store knows better than memory
+            await self._transactions.reload(session_id)
+            await self._seal(session_id)
+
+    async def _seal(self, session_id: str) -> None:
         session = self._memory.sessions.get(session_id)
         if session is None or session.status is not SessionStatus.COMPLETED:
             return
@@ -129,11 +135,21 @@ class Sealing:
     async def _abandon(self, session_id: str, limit: timedelta) -> None:
         session = self._memory.sessions.get(session_id)
         now = self._clock.now()
-        if session is not None and session.ledger.ended_at is None and now - session.last_updated >= limit:
+        if session is None or session.ledger.ended_at is not None or now - session.last_updated < limit:
+            return
+        try:
             await self._transactions.abandon(session, now)
+            await self._availability.refresh(session.key.station_id)
+        except StoreDownError as error:
+            log.error("session not abandoned yet", session_id=session_id, reason=str(error))
+        except (RevisionConflictError, ConflictError):  # the next sweep decides by what the store knows
+            await self._transactions.reload(session_id)
 
     def _is_ghost(self, session: Session) -> bool:
+        """Is the session's station gone, its plug free, or did a later session begin there?"""
         if not self._availability.is_connected(session.key.station_id):
+            return self._availability.is_gone(session.key.station_id)
+        if session.key.evse_no == 0:  # it never came to a plug
             return True
         status = self._memory.find_status(session.key)
         if status is not None and status.state is ConnectorState.AVAILABLE:

@@ -1,11 +1,13 @@
 """What stations tell, story by story.  The OCPP edge calls these from the station's mailbox and renders what they
 return."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
+from gateway.core.facts import state_fact_of
 from gateway.domain.events import (
     AuthorizeAsked,
     BootAnswer,
@@ -16,11 +18,11 @@ from gateway.domain.events import (
     TransactionAnswer,
     TransactionReported,
 )
-from gateway.domain.ids import ConnectorKey
-from gateway.domain.sessions import Fact, FactKind, Session
+from gateway.domain.ids import ConnectorKey, station_key
+from gateway.domain.sessions import FactKind, Session
 from gateway.domain.stations import Admission, Deviation, Station
 from gateway.domain.tokens import Authorization, AuthStatus
-from gateway.errors import NotFoundError
+from gateway.errors import ConflictError, RevisionConflictError, StoreDownError
 from gateway.flows.authorization import Authorizer
 from gateway.flows.availability import Availability
 from gateway.flows.memory import Memory
@@ -30,6 +32,8 @@ from gateway.ports import Change, Clock, SaveDeviation, SaveNotice, SaveQuaranti
 log = structlog.get_logger(__name__)
 
 DEVIATION_FLUSH = timedelta(minutes=1)
+DEVIATION_LIMIT = 10_000
+"""Kinds of faults counted in memory: a station may invent new ones without end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +81,8 @@ class StationEvents:
     async def on_boot(self, event: BootReported) -> BootAnswer:
         """Note what the station is, and tell it whether it may take part."""
         station = self._memory.find_station(event.receipt.station_id)
-        if station is None:
-            raise NotFoundError(f"station {event.receipt.station_id} was deleted")
+        if station is None:  # deleted while it was connected
+            return self._answer_boot(Admission.REJECTED)
         booted = replace(
             station,
             vendor=event.vendor,
@@ -91,30 +95,46 @@ class StationEvents:
         )
         await self._store.commit([SaveStation(booted)])
         log.info("station booted", station_id=station.id, model=event.model, admission=station.admission)
-        if self._availability.on_spoken(station.id):
-            await self._availability.refresh(station.id)
-        is_accepted = station.admission is Admission.ACCEPTED
+        await self._availability.on_booted(station.id)
+        return self._answer_boot(station.admission)
+
+    def _answer_boot(self, admission: Admission) -> BootAnswer:
+        is_accepted = admission is Admission.ACCEPTED
         interval_s = self._rules.heartbeat_interval_s if is_accepted else self._rules.pending_retry_s
-        return BootAnswer(admission=station.admission, interval_s=interval_s, now=self._clock.now())
+        return BootAnswer(admission=admission, interval_s=interval_s, now=self._clock.now())
 
     async def on_status(self, event: StatusReported) -> None:
         """A plug's state: what it says of the plug, and of the session there."""
-        changes: list[Change] = self._availability.changes_on_status(event)
         session = self._session_of(event)
+        try:
+            await self._save_status(event, session)
+        except (RevisionConflictError, ConflictError):
+            if session is None:
+                raise
+            await self._transactions.reload(session.id)
+            await self._save_status(event, self._session_of(event))
+
+    async def _save_status(self, event: StatusReported, session: Session | None) -> None:
+        of_plug = self._availability.changes_on_status(event)
+        of_session: Sequence[Change] = ()
         if session is not None:
-            changes += await self._transactions.changes_on_fact(session, _state_fact(event))
-        if changes:
-            await self._store.commit(changes)
+            of_session = await self._transactions.changes_on_fact(session, state_fact_of(event))
+        if of_plug or of_session:
+            await self._store.commit([*of_plug, *of_session])
+        if of_plug:
+            self._availability.on_status_saved(event.receipt.station_id)
 
     def _session_of(self, event: StatusReported) -> Session | None:
-        """The session at the plug that the state speaks of: the latest that had begun by then and was not over."""
+        """The session at the plug that the state speaks of: the latest that had begun by then and was not over.  None
+        if it is in that state already, and the state is news and not one out of the past."""
         if event.charging_state is None:
             return None
         key = ConnectorKey(station_id=event.receipt.station_id, evse_no=event.evse_no, connector_no=event.connector_no)
         for session in reversed(self._memory.sessions_at(key)):
             ledger = session.ledger
             if ledger.started_at <= event.at and (ledger.ended_at is None or event.at < ledger.ended_at):
-                return None if ledger.charging_state is event.charging_state else session
+                is_known = ledger.charging_state is event.charging_state and event.at > ledger.last_at
+                return None if is_known else session
         return None
 
     async def on_authorize(self, event: AuthorizeAsked) -> Authorization:
@@ -160,19 +180,23 @@ class StationEvents:
     async def on_deviation(self, deviation: Deviation) -> None:
         """A fault that was put up with.  The first is written at once, repetitions are counted and written by the
         minute."""
-        key = (deviation.station_id, deviation.action, deviation.path, deviation.problem)
-        unsaved = self._deviations.get(key)
-        if unsaved is None:
-            self._deviations[key] = replace(deviation, count=0)
-            await self._store.commit([SaveDeviation(deviation)])
+        key = (station_key(deviation.station_id), deviation.action, deviation.path, deviation.problem)
+        known = self._deviations.get(key)
+        if known is not None and deviation.last_at - known.last_at < DEVIATION_FLUSH:
+            self._deviations[key] = replace(known, count=known.count + 1)
             return
-        counted = replace(unsaved, count=unsaved.count + 1, example=deviation.example)
-        if deviation.last_at - unsaved.last_at < DEVIATION_FLUSH:
-            self._deviations[key] = counted
-            return
-        saved = replace(counted, last_at=deviation.last_at)
-        self._deviations[key] = replace(saved, count=0)
-        await self._store.commit([SaveDeviation(saved)])
+        if known is None and len(self._deviations) >= DEVIATION_LIMIT:
+            self._deviations.clear()  # each is written anew when it comes again
+        count = 1 if known is None else known.count + 1
+        self._deviations[key] = replace(deviation, count=0)  # before the commit: others may come meanwhile
+        try:
+            await self._store.commit([SaveDeviation(replace(deviation, count=count))])
+        except StoreDownError:
+            if known is None:
+                del self._deviations[key]
+            else:
+                self._deviations[key] = known
+            raise
 
     def now(self) -> datetime:
         return self._clock.now()
@@ -181,16 +205,3 @@ class StationEvents:
 def mask(uid: str) -> str:
     """A token uid fit for a log: enough to recognise, too little to use."""
     return f"{uid[:2]}…{uid[-2:]}" if len(uid) > 6 else "…"
-
-
-def _state_fact(event: StatusReported) -> Fact:
-    return Fact(
-        kind=FactKind.STATE_CHANGED,
-        key=event.receipt.digest,
-        at=event.at,
-        at_raw=event.at_raw,
-        received_at=event.receipt.received_at,
-        message_id=event.receipt.message_id,
-        charging_state=event.charging_state,
-        flags=event.flags,
-    )

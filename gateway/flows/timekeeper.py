@@ -42,7 +42,8 @@ class Timekeeper:
             try:
                 await self._store.commit(list(incidents), bulk=True)
             except StoreDownError as error:
-                log.error("incidents not kept", count=len(incidents), reason=str(error))
+                self._trace.give_back(incidents)
+                log.error("incidents not kept yet", count=len(incidents), reason=str(error))
 
     async def run(self) -> None:
         """Tick until cancelled: each second, and at once when a session becomes due."""

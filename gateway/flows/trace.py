@@ -52,6 +52,10 @@ class TraceRing:
         taken, self._incidents = self._incidents, []
         return taken
 
+    def give_back(self, incidents: Sequence[SaveIncident]) -> None:
+        """They could not be kept on disk: they are taken again next time, as far as there is room."""
+        self._incidents = [*incidents, *self._incidents][:INCIDENT_LIMIT]
+
     def entries(self, station_id: str | None, *, limit: int) -> Sequence[TraceEntry]:
         """The newest `limit` entries, of one station or of all, oldest first."""
         key = None if station_id is None else station_key(station_id)

@@ -43,13 +43,13 @@ async def test_a_key_left_out_keeps_its_value_and_null_clears_it(world: World) -
     [
         (HEX_KEY, None, bytes.fromhex(HEX_KEY)),
         (HEX_KEY.upper(), "1.6", bytes.fromhex(HEX_KEY)),
-        (HEX_KEY, "2.0.1", HEX_KEY.encode()),
+        (HEX_KEY, "2.0.1", bytes.fromhex(HEX_KEY)),
         (HEX_KEY + "f", "1.6", (HEX_KEY + "f").encode()),
         ("pässword", None, "pässword".encode()),
         ("abcdef", None, b"abcdef"),
     ],
 )
-async def test_a_key_in_hex_is_hashed_as_its_bytes_where_it_is_a_key(
+async def test_what_may_be_a_key_in_hex_is_hashed_as_its_bytes(
     world: World, password: str, version: str | None, hashed: bytes
 ) -> None:
     station, _ = await world.provisioning.put("CP1", StationOrder(password=password, ocpp_version=version))

@@ -1,0 +1,72 @@
+"""Whose session is it?"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gateway.core.facts import is_same_token
+from gateway.domain.sessions import Fact, FactKind, Session, SessionStatus
+from gateway.domain.tokens import Authorization, AuthStatus, IdToken
+
+
+def takes_over(session: Session, fact: Fact, authorization: Authorization, facts: Sequence[Fact]) -> bool:
+    """Does the card that this fact shows become the session's driver?  `facts` are all that are known of it.
+
+    The driver is who showed the first accepted card, or the first refused one where none was accepted.  A card at the
+    end stops a session (its own driver's, one of the same group: OCPP 2.0.1 E07.FR.01); it stands for the driver only
+    where no other was ever shown.
+    """
+    if session.id_token is None:
+        return True
+    if fact.kind is FactKind.ENDED or is_same_token(fact.id_token, session.id_token):
+        return False
+    shown = _first_with(session.id_token, facts)
+    if shown is None:
+        return True
+    is_accepted, was_accepted = authorization.status is AuthStatus.ACCEPTED, not is_refused(session)
+    return _is_before(fact, shown) if is_accepted == was_accepted else is_accepted
+
+
+def identify(session: Session, id_token: IdToken | None, authorization: Authorization) -> Session:
+    """The session of this driver, by the token as it is now.  A refused one goes on as INVALID: it is recorded, nobody
+    is told of it."""
+    token = authorization.token
+    terms = replace(
+        session.terms,
+        token=token,
+        auth_method=authorization.auth_method,
+        authorization_reference=authorization.authorization_reference,
+    )
+    return replace(
+        session,
+        status=SessionStatus.ACTIVE if authorization.status is AuthStatus.ACCEPTED else SessionStatus.INVALID,
+        id_token=id_token,
+        partner_id=None if token is None else token.partner_id,
+        terms=terms,
+    )
+
+
+def is_refused(session: Session) -> bool:
+    """Was the driver refused?  (Without any driver a session that has ended is INVALID as well.)"""
+    return session.status is SessionStatus.INVALID and session.id_token is not None
+
+
+def end_session(session: Session) -> Session:
+    """The session with the status that its end gives it: one that never got a driver was none."""
+    if session.ledger.ended_at is None or session.status is SessionStatus.INVALID:
+        return session
+    status = SessionStatus.INVALID if session.id_token is None else SessionStatus.COMPLETED
+    return replace(session, status=status)
+
+
+def _first_with(id_token: IdToken, facts: Sequence[Fact]) -> Fact | None:
+    first = None
+    for fact in facts:
+        if fact.kind is not FactKind.ENDED and is_same_token(fact.id_token, id_token):
+            first = fact if first is None or _is_before(fact, first) else first
+    return first
+
+
+def _is_before(fact: Fact, other: Fact) -> bool:
+    if fact.seq_no is not None and other.seq_no is not None:
+        return fact.seq_no < other.seq_no
+    return fact.at < other.at
