@@ -24,7 +24,7 @@ Measure = Callable[[str, dict[Station, Iterator[Call]]], None]
 
 _METERED = ("meter_values", "transaction_event")
 _PAST = timedelta(days=3)
-_EVSES_PER_LOCATION = 20
+_EVSES_PER_LOCATION = 4
 
 
 @dataclass(frozen=True, slots=True)

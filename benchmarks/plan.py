@@ -17,8 +17,8 @@ class Plan:
     cores: Cores
     subjects: frozenset[str]
     connections: int = 200
-    warm_up_s: float = 0.4
-    window_s: float = 1.5
+    warm_up_s: float = 0.3
+    window_s: float = 1.2
     page_window_s: float = 1.0
     accepts: int = 1_000
     idle: int = 5_000

@@ -12,6 +12,7 @@ from gateway import __version__
 from gateway.config import Settings as Config
 from gateway.config import TlsSettings
 from gateway.console.parts import HealthReport, Parts
+from gateway.console.probe import StoreProbe
 from gateway.console.server import Console
 from gateway.core.status import StatusRules
 from gateway.domain.ids import PartyId, party_id_of
@@ -63,6 +64,7 @@ class Gateway:
         self._stack = contextlib.AsyncExitStack()
         self.ports: dict[str, int] = {}
         self._listeners: dict[str, bool] = {}
+        self._probe: StoreProbe | None = None
 
     async def start(self) -> None:
         """Open the store, then every listener.  Raises SettingsError, StoreDownError, OSError."""
@@ -144,7 +146,9 @@ class Gateway:
         self._stack.push_async_callback(_cancelled, asyncio.create_task(keeper.run()))
 
         public_url = config.ocpi.public_url or _local_url(config)
-        client = OcpiClient(allow_insecure=config.ocpi.allow_insecure_partners)
+        client = OcpiClient(
+            allow_insecure=config.ocpi.allow_insecure_partners, timeout_s=config.ocpi.request_timeout_s
+        )
         self._stack.push_async_callback(client.close)
         registration = Registration(
             store=store,
@@ -169,7 +173,8 @@ class Gateway:
                 parties=_parties(config),
                 public_url=public_url,
                 limits=_page_limits(config),
-            )
+            ),
+            max_body_bytes=config.ocpi.max_body_bytes,
         )
         await registration.recover()
         console = Console(
@@ -202,6 +207,7 @@ class Gateway:
                 report_health=self._report_health,
             )
         )
+        self._probe = StoreProbe(store, clock.now)
         await self._listen(stations_edge, partners_edge, console)
 
     async def _listen(self, stations_edge: OcppServer, partners_edge: OcpiServer, console: Console) -> None:
@@ -224,13 +230,14 @@ class Gateway:
         self.ports["console"] = await console.start(*config.console.address)
         self._listeners["console"] = True
 
-    def _report_health(self) -> HealthReport:
+    async def _report_health(self) -> HealthReport:
         versions: Mapping[str, Sequence[str]] = {
             "gateway": [__version__],
             "ocpp": [version.name for version in OCPP_VERSIONS],
             "ocpi": list(OCPI_VERSIONS),
         }
-        return HealthReport(listeners=self._listeners, is_store_up=True, versions=versions)
+        is_store_up = self._probe is not None and await self._probe.is_up()
+        return HealthReport(listeners=self._listeners, is_store_up=is_store_up, versions=versions)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -33,7 +33,8 @@ CODES: tuple[tuple[type[GatewayError], int, str], ...] = (
     (
         UnauthorizedError,
         401,
-        "send the header Authorization: Bearer <token> with the token of [console] in the settings",
+        "send the header Authorization: Bearer <token>; the token is that of [console] in the settings, else the one "
+        "in console.token in the data directory",
     ),
     (ForbiddenError, 403, "use an account that may do this"),
     (NotFoundError, 404, "list what there is with GET, or create it with PUT"),
@@ -42,8 +43,13 @@ CODES: tuple[tuple[type[GatewayError], int, str], ...] = (
     (PartnerError, 502, "check the partner's URL and token, and that its platform reaches ours"),
     (StoreDownError, 503, "try again in a moment; if it stays so, the log says what is wrong with the database"),
 )
+WHATS = {
+    404: "there is nothing at this path",
+    405: "this method is not served at this path",
+    413: "the body is too large",
+}
 REMEDIES = {
-    404: "check the path; the operator's API is under /api/v1",
+    404: "check the path; the operator's API is under /api/v1, and docs/api.md lists its requests",
     405: "use one of the methods in the header Allow",
     413: "send less at once",
 }
@@ -69,7 +75,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if error.status < 400:
             raise
         remedy = REMEDIES.get(error.status, "mend the request and send it again")
-        body = {"what": error.reason, "where": _where(request), "remedy": remedy}
+        body = {"what": WHATS.get(error.status, error.reason), "where": _where(request), "remedy": remedy}
         kept = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
         return web.Response(
             body=render_body({"error": body}), status=error.status, content_type="application/json", headers=kept

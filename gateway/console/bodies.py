@@ -45,8 +45,7 @@ def parse_model(model: type[Model], data: Any) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        faults = [(render_path(fault["loc"]), _explain(fault)) for fault in error.errors()]
-        raise BodyError(faults[:MAX_FAULTS]) from None
+        raise BodyError(_faults_of(error)[:MAX_FAULTS]) from None
 
 
 def parse_limits(request: web.Request, *, default: int, most: int) -> tuple[int, int]:
@@ -57,6 +56,18 @@ def parse_limits(request: web.Request, *, default: int, most: int) -> tuple[int,
 def render_path(loc: Sequence[Any]) -> str:
     """A JSON path: `$.evses[0].connectors[1].max_voltage`."""
     return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+
+
+def _faults_of(error: ValidationError) -> list[tuple[str, str]]:
+    """Each fault once: a list counts as too short also when its only item is faulty, which says nothing new."""
+    faults = error.errors()
+    places = [fault["loc"] for fault in faults]
+    return [
+        (render_path(place), _explain(fault))
+        for fault, place in zip(faults, places, strict=True)
+        if fault["type"] != "too_short"
+        or not any(len(other) > len(place) and other[: len(place)] == place for other in places)
+    ]
 
 
 def _parse_count(request: web.Request, name: str, default: int, least: int, most: int) -> int:
@@ -76,8 +87,10 @@ def _explain(fault: Any) -> str:
         return "there is no such field"
     if kind == "value_error":
         return str(fault["ctx"]["error"])
-    if kind == "literal_error":
+    if kind in ("literal_error", "enum"):
         return f"{given!r} is not one of {fault['ctx']['expected']}{_suggest(given, fault['ctx']['expected'])}"
+    if kind == "too_short":
+        return f"must have at least {fault['ctx']['min_length']}"
     shown = f" (given: {given!r})" if isinstance(given, str | int | float) else ""
     return f"{fault['msg']}{shown}"
 

@@ -142,6 +142,7 @@ def parse_tariff(data: dict[str, Any], *, tariff_id: str, parties: Sequence[Part
         min_price=_parse_limit(parsed.min_price),
         max_price=_parse_limit(parsed.max_price),
         tax_included=parsed.tax_included,
+        is_tax_stated="tax_included" in parsed.model_fields_set,
         start_at=parsed.start_date_time,
         end_at=parsed.end_date_time,
         extra=render_json(extra) if extra else None,

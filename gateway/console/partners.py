@@ -11,9 +11,22 @@ from gateway.console.fields import Strict, String100, Url
 from gateway.console.parts import PARTS
 from gateway.domain.partners import Partner
 from gateway.errors import NotFoundError
+from gateway.flows.registration import Manners
 
 
-class PartnerInput(Strict):
+class MannersInput(Strict):
+    """A key left out keeps its value."""
+
+    name: String100 | None = None
+    sees_unpublished: bool | None = None
+    raw_token: bool | None = None
+
+    @property
+    def manners(self) -> Manners:
+        return Manners(name=self.name, sees_unpublished=self.sees_unpublished, raw_token=self.raw_token)
+
+
+class PartnerInput(MannersInput):
     """With `versions_url` and `token` (a token A of the partner's) we register with it, else it registers with us."""
 
     name: String100
@@ -43,11 +56,22 @@ async def post_partner(request: web.Request) -> web.Response:
     given = parse_model(PartnerInput, await read_object(request))
     if given.versions_url is not None and given.token is not None:
         partner = await parts.registration.register_with(
-            name=given.name, role=given.role, versions_url=given.versions_url, token=given.token
+            name=given.name,
+            role=given.role,
+            versions_url=given.versions_url,
+            token=given.token,
+            manners=given.manners,
         )
         return answer(_render_partner(partner), 201)
-    partner, token_a = await parts.registration.invite(given.name, given.role)
+    partner, token_a = await parts.registration.invite(given.name, given.role, given.manners)
     return answer(_render_invitation(partner, token_a, parts.versions_url), 201)
+
+
+async def put_partner(request: web.Request) -> web.Response:
+    """Change its name, what it sees, or how it is called; the rest is its registration."""
+    partner_id = _load(request).id
+    given = parse_model(MannersInput, await read_object(request))
+    return answer(_render_partner(await request.app[PARTS].registration.change(partner_id, given.manners)))
 
 
 async def post_invitation(request: web.Request) -> web.Response:
@@ -96,6 +120,7 @@ def _render_partner(partner: Partner) -> dict[str, Any]:
             for endpoint in partner.endpoints
         ],
         "sees_unpublished": partner.sees_unpublished,
+        "raw_token": partner.raw_token,
         "created_at": partner.created_at,
         "last_updated": partner.last_updated,
     }
@@ -105,6 +130,7 @@ ROUTES = (
     ("GET", "partners", list_partners),
     ("POST", "partners", post_partner),
     ("GET", "partners/{partner_id}", get_partner),
+    ("PUT", "partners/{partner_id}", put_partner),
     ("DELETE", "partners/{partner_id}", delete_partner),
     ("POST", "partners/{partner_id}/invitations", post_invitation),
 )

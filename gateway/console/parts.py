@@ -1,6 +1,6 @@
 """What the operator's API is made of."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -37,7 +37,7 @@ class Parts:
     local_tokens: LocalTokens
     registration: Registration
     versions_url: str
-    report_health: Callable[[], HealthReport]
+    report_health: Callable[[], Awaitable[HealthReport]]
 
 
 PARTS = web.AppKey("parts", Parts)

@@ -1,4 +1,4 @@
-"""A tariff in the shape of OCPI 2.3.0, whatever shape it was put in: what comes out may be put back."""
+"""A tariff in the shape it was put in, OCPI 2.2.1 or (with `tax_included`) 2.3.0: what comes out may be put back."""
 
 from typing import Any
 
@@ -10,7 +10,6 @@ from gateway.domain.tariffs import PriceComponent, Tariff, TariffElement
 
 
 def render_tariff(tariff: Tariff) -> dict[str, Any]:
-    """Always with `tax_included`: a tariff put without it has prices before taxes."""
     return without_nulls(
         {
             "country_code": tariff.party.country_code,
@@ -20,10 +19,10 @@ def render_tariff(tariff: Tariff) -> dict[str, Any]:
             "type": tariff.type,
             "tariff_alt_text": orjson.loads(tariff.alt_text) if tariff.alt_text else None,
             "tariff_alt_url": tariff.alt_url,
-            "min_price": _render_limit(tariff.min_price),
-            "max_price": _render_limit(tariff.max_price),
+            "min_price": _render_limit(tariff.min_price, tariff.is_tax_stated),
+            "max_price": _render_limit(tariff.max_price, tariff.is_tax_stated),
             "elements": [_render_element(element) for element in tariff.elements],
-            "tax_included": tariff.tax_included,
+            "tax_included": tariff.tax_included if tariff.is_tax_stated else None,
             "start_date_time": tariff.start_at,
             "end_date_time": tariff.end_at,
             **load_extra(tariff.extra),
@@ -32,10 +31,11 @@ def render_tariff(tariff: Tariff) -> dict[str, Any]:
     )
 
 
-def _render_limit(limit: Price | None) -> dict[str, Any] | None:
+def _render_limit(limit: Price | None, is_tax_stated: bool) -> dict[str, Any] | None:
     if limit is None:
         return None
-    return without_nulls({"before_taxes": limit.before_taxes, "after_taxes": limit.with_taxes})
+    names = ("before_taxes", "after_taxes") if is_tax_stated else ("excl_vat", "incl_vat")
+    return without_nulls(dict(zip(names, (limit.before_taxes, limit.with_taxes), strict=True)))
 
 
 def _render_element(element: TariffElement) -> dict[str, Any]:

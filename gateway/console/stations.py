@@ -65,7 +65,11 @@ async def post_call(request: web.Request) -> web.Response:
 
 
 def render_station(station: Station, parts: Parts) -> dict[str, Any]:
-    """A station without its deviations."""
+    """A station without its deviations.
+
+    `availability` is what it said of itself (`evse_no` 0) or of a whole EVSE, which covers the plugs below.
+    """
+    statuses = _statuses_of(station, parts)
     return {
         "station_id": station.id,
         "admission": station.admission,
@@ -75,7 +79,8 @@ def render_station(station: Station, parts: Parts) -> dict[str, Any]:
         "created_at": station.created_at,
         "connection": _render_connection(parts.stations.find_connection(station.id)),
         "last_boot": _render_boot(station),
-        "connectors": [_render_status(status, parts) for status in _statuses_of(station, parts)],
+        "connectors": [_render_status(status, parts) for status in statuses if status.key.connector_no],
+        "availability": [_render_overall(status) for status in statuses if not status.key.connector_no],
         "open_sessions": [session.id for session in parts.memory.open_sessions_of_station(station.id)],
     }
 
@@ -133,6 +138,18 @@ def _render_status(status: ConnectorStatus, parts: Parts) -> dict[str, Any]:
         "location_id": place.location.id if place else None,
         "evse_uid": place.evse.uid if place else None,
         "connector_id": place.connector.id if place else None,
+    }
+
+
+def _render_overall(status: ConnectorStatus) -> dict[str, Any]:
+    return {
+        "evse_no": status.key.evse_no,
+        "state": status.state,
+        "error_code": status.error_code,
+        "info": status.info,
+        "vendor_error": status.vendor_error,
+        "at": status.at,
+        "received_at": status.received_at,
     }
 
 

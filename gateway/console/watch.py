@@ -18,7 +18,7 @@ MOST = 10_000
 async def get_health(request: web.Request) -> web.Response:
     """200 once every listener is up and the store works, else 503."""
     parts = request.app[PARTS]
-    report = parts.report_health()
+    report = await parts.report_health()
     is_up = all(report.listeners.values()) and report.is_store_up
     body = {
         "status": "up" if is_up else "down",
@@ -114,6 +114,7 @@ def _render_late_fact(late: LateFact) -> dict[str, Any]:
 
 ROUTES = (
     ("GET", "health", get_health),
+    ("HEAD", "health", get_health),
     ("GET", "trace", get_trace),
     ("GET", "incidents", list_incidents),
     ("GET", "notices", list_notices),

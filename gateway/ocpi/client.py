@@ -28,7 +28,9 @@ from gateway.ocpi.versions import VERSIONS, choose_version
 log = structlog.get_logger(__name__)
 
 MAX_BODY = 8 * 1024 * 1024
-TIMEOUT = aiohttp.ClientTimeout(total=20, connect=8)
+TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 8.0
+"""A platform that does not even take the connection is not waited for as long as one that thinks."""
 SHOWN_OF_ANSWER = 200
 
 
@@ -46,9 +48,9 @@ class Answer:
 class OcpiClient:
     """Calls partners; holds connections, so `close` it."""
 
-    def __init__(self, *, allow_insecure: bool = False, timeout: aiohttp.ClientTimeout = TIMEOUT) -> None:
+    def __init__(self, *, allow_insecure: bool = False, timeout_s: float = TIMEOUT_S) -> None:
         self._allow_insecure = allow_insecure
-        self._timeout = timeout
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, CONNECT_TIMEOUT_S))
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -127,9 +129,10 @@ class OcpiClient:
         try:
             return await self._send(method, target, sent, body)
         except TimeoutError:
-            raise PartnerError(Fault.UNUSABLE, f"{method} {url} was not answered in time") from None
+            waited = f"within {self._timeout.sock_connect:g} s for the connection, {self._timeout.total:g} s in all"
+            raise PartnerError(Fault.UNUSABLE, f"{method} {url} was not answered in time ({waited})") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise PartnerError(Fault.UNUSABLE, f"{method} {url} failed: {error or type(error).__name__}") from None
+            raise PartnerError(Fault.UNUSABLE, f"{method} {url} failed: {_explain(error)}") from None
 
     async def _send(self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None) -> Answer:
         session = self._open()
@@ -189,6 +192,15 @@ def _parse_answer(response: aiohttp.ClientResponse, text: bytes) -> Answer:
         data=members.get("data"),
         headers=response.headers,
     )
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+        return f"no TLS connection ({error})"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        reason = error.os_error.strerror or str(error.os_error)
+        return f"no connection to {error.host}:{error.port} ({reason})"
+    return str(error) or type(error).__name__
 
 
 def _version(number: str) -> Version:

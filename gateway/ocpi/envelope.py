@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -87,7 +87,7 @@ def reply_for(error: GatewayError) -> Reply:
     return Reply(http_status=http_status, status_code=code, message=message[:MESSAGE_LIMIT], headers=headers)
 
 
-def join_list(bodies: Iterable[bytes]) -> bytes:
+def join_list(bodies: Sequence[bytes]) -> bytes:
     """A JSON list from the JSON of its objects."""
     return b"[" + b",".join(bodies) + b"]"
 

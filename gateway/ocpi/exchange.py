@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -76,8 +76,8 @@ class Exchange:
 
     @property
     def party(self) -> PartyId | None:
-        """The one of our parties that was asked; None means all of them."""
-        return self.route.receiver
+        """The one of our parties that was asked; None means all of them, which a party alone is."""
+        return self.route.receiver if len(self.edge.parties) > 1 else None
 
     @property
     def path(self) -> dict[str, str]:
@@ -100,11 +100,19 @@ class Exchange:
         """The JSON of one object in this version, from the cache if its revision is there."""
         return self.edge.renderings.render((self.version.number, kind, key), revision, item, render)
 
+    def render_page(
+        self, kind: str, asked: Iterable[tuple[Hashable, Hashable, T]], render: Callable[[T], dict[str, Any]]
+    ) -> list[bytes | None]:
+        """The same for each (id, revision, item) of a page."""
+        number = self.version.number
+        keyed = [((number, kind, key), revision, item) for key, revision, item in asked]
+        return self.edge.renderings.render_all(keyed, render)
+
     def reply_page(self, asked: PageRequest, page: Page[Any], bodies: Sequence[bytes | None]) -> Reply:
         """One page of a list; what cannot be said in this version is left out."""
         path = self.request.path.rstrip("/")
         headers = page_headers(asked, url=self.edge.url(path), page=page)
-        return Reply(data=join_list(body for body in bodies if body is not None), headers=headers)
+        return Reply(data=join_list([body for body in bodies if body is not None]), headers=headers)
 
 
 Handler = Callable[[Exchange], Awaitable[Reply]]

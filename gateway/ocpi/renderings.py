@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar
 
 import structlog
@@ -30,10 +30,25 @@ class Renderings:
 
     def render(self, key: Hashable, revision: Hashable, item: T, render: Callable[[T], dict[str, Any]]) -> bytes | None:
         """The JSON of `item`; None (logged once per revision) where the version cannot say it truthfully."""
-        entry = self._entries.get(key)
-        if entry is not None and entry[0] == revision:
-            self._entries.move_to_end(key)
-            return entry[1]
+        return self.render_all([(key, revision, item)], render)[0]
+
+    def render_all(
+        self, asked: Iterable[tuple[Hashable, Hashable, T]], render: Callable[[T], dict[str, Any]]
+    ) -> list[bytes | None]:
+        """The same for each (key, revision, item) of a page, in their order."""
+        entries, bodies = self._entries, []
+        for key, revision, item in asked:
+            entry = entries.get(key)
+            if entry is not None and entry[0] == revision:
+                entries.move_to_end(key)
+                bodies.append(entry[1])
+            else:
+                bodies.append(self._render(key, revision, item, render))
+        return bodies
+
+    def _render(
+        self, key: Hashable, revision: Hashable, item: T, render: Callable[[T], dict[str, Any]]
+    ) -> bytes | None:
         try:
             body = dump_json(render(item))
         except CannotSayError as error:

@@ -31,7 +31,7 @@ from gateway.ocpi.versions import VERSIONS
 
 log = structlog.get_logger(__name__)
 
-MAX_BODY = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 REQUEST_ID, CORRELATION_ID = "X-Request-ID", "X-Correlation-ID"
 TRACE_ID = "ocpi"
 """Under this name, in place of a station's, the trace lists refused requests of partners."""
@@ -60,8 +60,9 @@ class Listener:
 class OcpiServer:
     """Serves partners on one or more listeners."""
 
-    def __init__(self, edge: Edge) -> None:
-        self._runner = web.AppRunner(make_app(edge), access_log=None, shutdown_timeout=20.0, handle_signals=False)
+    def __init__(self, edge: Edge, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        app = make_app(edge, max_body_bytes=max_body_bytes)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=20.0, handle_signals=False)
 
     async def start(self, *listeners: Listener) -> list[int]:
         """Listen; gives the ports in order, for those asked for as 0."""
@@ -78,9 +79,9 @@ class OcpiServer:
         await self._runner.cleanup()
 
 
-def make_app(edge: Edge) -> web.Application:
+def make_app(edge: Edge, *, max_body_bytes: int = MAX_BODY_BYTES) -> web.Application:
     """Every version's modules under `/ocpi/cpo/<version>/<module>`, with or without a slash at the end."""
-    app = web.Application(middlewares=[_answer_unrouted(edge)], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[_answer_unrouted(edge)], client_max_size=max_body_bytes)
     newest = next(reversed(VERSIONS.values()))
     _add(app, edge, newest, "versions", "GET", VERSIONS_PATH, list_versions)
     for version in VERSIONS.values():
@@ -108,7 +109,9 @@ def _add(
     async def handle(request: web.Request) -> web.StreamResponse:
         return await _answer(edge, Call(request), serve)
 
-    app.router.add_route(method, path + "{_:/?}", handle)
+    # Two routes, not one pattern: a path without variables is found without trying others.
+    app.router.add_route(method, path, handle)
+    app.router.add_route(method, path + "/", handle)
 
 
 def _answer_unrouted(edge: Edge) -> Middleware:
@@ -196,7 +199,7 @@ def _path(request: web.Request) -> str:
     """The pattern of the URL, not the URL: it may hold a token's uid."""
     resource = request.match_info.route.resource
     if resource is not None:
-        return resource.canonical.replace("{_}", "")
+        return resource.canonical.rstrip("/")
     parts = request.path[:200].split("/")
     return "/".join(parts[:5]) + ("/…" if len(parts) > 5 else "")
 

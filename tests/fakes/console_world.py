@@ -305,7 +305,7 @@ class World:
             report_health=self.report_health,
         )
 
-    def report_health(self) -> HealthReport:
+    async def report_health(self) -> HealthReport:
         versions = {"gateway": ["0.1.0"], "ocpp": ["1.6", "2.0.1"], "ocpi": ["2.2.1"]}
         return HealthReport(listeners=self.listeners, is_store_up=not self.store.is_down, versions=versions)
 

@@ -16,15 +16,20 @@ async def list_cdrs(exchange: Exchange) -> Reply:
     asked = parse_page_request(exchange.request.query, max_limit=edge.limits.cdrs)
     party = str(exchange.party) if exchange.party else None
     page = await edge.store.page_cdrs(exchange.partner.id, party, number, asked.asked)
-    fresh = {row.cdr_id: body for row in page.items if (body := _render(exchange, row)) is not None}
+    bodies = [row.body or _render(exchange, row) for row in page.items]
+    fresh = [
+        (row.cdr_id, body)
+        for row, body in zip(page.items, bodies, strict=True)
+        if row.body is None and body is not None
+    ]
     if fresh:
         # What a partner has seen once stays as it was: kept before it is shown.
-        await edge.store.save_cdr_renderings(number, list(fresh.items()))
-    return exchange.reply_page(asked, page, [row.body or fresh.get(row.cdr_id) for row in page.items])
+        await edge.store.save_cdr_renderings(number, fresh)
+    return exchange.reply_page(asked, page, bodies)
 
 
 def _render(exchange: Exchange, row: CdrRow) -> bytes | None:
-    if row.body is not None or row.cdr is None:
+    if row.cdr is None:
         return None
     try:
         return wire.dump_json(exchange.version.render_cdr(row.cdr))

@@ -1,4 +1,7 @@
-"""Registration as the partner's requests drive it (OCPI 2.2.1 credentials 7.2)."""
+"""Registration as the partner's requests drive it (OCPI 2.2.1 credentials 7.2).
+
+Whether a method is allowed comes before what the body says: 405 is a MUST.
+"""
 
 from gateway.flows.registration import Credentials
 from gateway.ocpi import wire
@@ -11,6 +14,7 @@ async def get_credentials(exchange: Exchange) -> Reply:
 
 
 async def post_credentials(exchange: Exchange) -> Reply:
+    exchange.edge.registration.check_may_post(exchange.partner.id, exchange.caller.token_hash)
     theirs = exchange.version.parse_credentials(await exchange.read_json())
     ours = await exchange.edge.registration.on_posted(
         exchange.partner.id, exchange.caller.token_hash, theirs, exchange.version.number
@@ -19,6 +23,7 @@ async def post_credentials(exchange: Exchange) -> Reply:
 
 
 async def put_credentials(exchange: Exchange) -> Reply:
+    exchange.edge.registration.check_registered(exchange.partner.id, exchange.caller.token_hash)
     theirs = exchange.version.parse_credentials(await exchange.read_json())
     ours = await exchange.edge.registration.on_put(
         exchange.partner.id, exchange.caller.token_hash, theirs, exchange.version.number

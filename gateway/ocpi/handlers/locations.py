@@ -15,10 +15,11 @@ async def list_locations(exchange: Exchange) -> Reply:
     edge = exchange.edge
     asked = parse_page_request(exchange.request.query, max_limit=edge.limits.locations)
     page = page_of(visible_locations(edge.catalog, exchange.partner, exchange.party), asked.asked)
-    render = exchange.version.render_location
-    bodies = [
-        exchange.render("location", location.id, location.last_updated, location, render) for location in page.items
-    ]
+    bodies = exchange.render_page(
+        "location",
+        [(location.id, location.last_updated, location) for location in page.items],
+        exchange.version.render_location,
+    )
     return exchange.reply_page(asked, page, bodies)
 
 

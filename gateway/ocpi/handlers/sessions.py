@@ -10,9 +10,9 @@ async def list_sessions(exchange: Exchange) -> Reply:
     asked = parse_page_request(exchange.request.query, max_limit=edge.limits.sessions, needs_date_from=True)
     party = str(exchange.party) if exchange.party else None
     page = await edge.store.page_sessions(exchange.partner.id, party, asked.asked)
-    render = exchange.version.render_session
-    bodies = [
-        exchange.render("session", session.id, (session.revision, session.last_updated), session, render)
-        for session in page.items
-    ]
+    bodies = exchange.render_page(
+        "session",
+        [(session.id, (session.revision, session.last_updated), session) for session in page.items],
+        exchange.version.render_session,
+    )
     return exchange.reply_page(asked, page, bodies)

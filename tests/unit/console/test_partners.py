@@ -21,7 +21,7 @@ async def test_an_invited_partner_gets_its_token_once(client: TestClient) -> Non
     assert body["our_versions_url"] == "https://cpo.example/ocpi/versions"
     shown = await client.get(f"{API}/{body['id']}")
     assert shown.status == 200
-    assert "token" not in await shown.text()
+    assert "made-token" not in await shown.text()
 
 
 async def test_an_invitation_can_be_made_anew(client: TestClient) -> None:
@@ -40,8 +40,21 @@ async def test_we_register_with_a_partner(client: TestClient) -> None:
     assert (body["status"], body["version"]) == ("REGISTERED", "2.2.1")
     assert body["roles"] == [{"country_code": "DE", "party_id": "EMS", "role": "EMSP", "name": "Some eMSP"}]
     assert body["endpoints"][0]["identifier"] == "credentials"
-    assert "token" not in await response.text()
+    assert "their-a" not in await response.text()
+    assert "made-token" not in await response.text()
     assert [partner["id"] for partner in await (await client.get(API)).json()] == [body["id"]]
+
+
+async def test_what_a_partner_sees_and_how_it_is_called_can_be_set_and_changed(client: TestClient) -> None:
+    made = await (await client.post(API, json={"name": "Some eMSP", "sees_unpublished": True})).json()
+    assert (made["sees_unpublished"], made["raw_token"]) == (True, False)
+
+    response = await client.put(f"{API}/{made['id']}", json={"raw_token": True, "name": "Another name"})
+
+    changed = await response.json()
+    assert response.status == 200
+    assert (changed["name"], changed["sees_unpublished"], changed["raw_token"]) == ("Another name", True, True)
+    assert changed["status"] == "INVITED"
 
 
 async def test_a_partner_that_cannot_be_reached_is_502(client: TestClient, world: World) -> None:
@@ -67,6 +80,7 @@ async def test_a_partner_is_ended_and_told(client: TestClient, world: World) -> 
 async def test_a_missing_partner_is_404(client: TestClient) -> None:
     assert (await client.get(f"{API}/none")).status == 404
     assert (await client.delete(f"{API}/none")).status == 404
+    assert (await client.put(f"{API}/none", json={})).status == 404
     assert (await client.post(f"{API}/none/invitations")).status == 404
 
 

@@ -1,7 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -77,7 +76,7 @@ async def test_a_partner_that_does_not_answer_is_given_up(peer: FakePeer) -> Non
         raise AssertionError
 
     peer.override["GET /versions"] = hang
-    client = OcpiClient(allow_insecure=True, timeout=aiohttp.ClientTimeout(total=0.05))
+    client = OcpiClient(allow_insecure=True, timeout_s=0.05)
 
     with pytest.raises(PartnerError, match="was not answered in time"):
         await client.fetch_versions(peer.url(), ACCESS)
