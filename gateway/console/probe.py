@@ -28,12 +28,11 @@ class StoreProbe:
 
     async def is_up(self) -> bool:
         async with self._lock:
-            now = self._now()
-            if self._found_at is None or abs(now - self._found_at) >= LASTS:
+            if self._found_at is None or abs(self._now() - self._found_at) >= LASTS:
                 was_up, self._is_up = self._is_up, await self._try()
                 if was_up and not self._is_up:
                     log.warning("store found down")
-                self._found_at = now
+                self._found_at = self._now()
             return self._is_up
 
     async def _try(self) -> bool:

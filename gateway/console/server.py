@@ -4,11 +4,13 @@ import hmac
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.console import inventory, ledger, partners, stations, tokens, watch
 from gateway.console.answers import Handler, answer_errors
 from gateway.console.parts import PARTS, Parts
 from gateway.errors import UnauthorizedError
+from gateway.ops.foreign_logs import foreign_logger
 
 log = structlog.get_logger(__name__)
 
@@ -16,13 +18,16 @@ API = "/api/v1"
 HEALTH = f"{API}/health"
 MAX_BODY_BYTES = 4 * 1024 * 1024
 DRAIN_S = 5.0
+HTTP_LOGGER = foreign_logger(
+    f"{__name__}.http", "unreadable HTTP request of an operator", HttpProcessingError, web.RequestPayloadError
+)
 
 
 class Console:
     """A listener for the operator's API."""
 
     def __init__(self, parts: Parts) -> None:
-        self._runner = web.AppRunner(build_app(parts), access_log=None, shutdown_timeout=DRAIN_S)
+        self._runner = web.AppRunner(build_app(parts), access_log=None, logger=HTTP_LOGGER, shutdown_timeout=DRAIN_S)
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port, which the system chose where `port` is 0.  Raises OSError."""

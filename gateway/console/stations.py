@@ -60,8 +60,16 @@ async def post_call(request: web.Request) -> web.Response:
     call = parse_model(CallInput, await read_object(request))
     outcome = await parts.stations.call(station.id, call.action, call.payload, timeout_s=call.timeout_s)
     if outcome.outcome == "invalid":
-        raise BodyError([("$.payload", outcome.error_description or f"is no valid {call.action}")])
+        raise BodyError([_locate(outcome.error_description or f"is no valid {call.action}")])
     return answer(_render_outcome(outcome))
+
+
+def _locate(problem: str) -> tuple[str, str]:
+    """Where in the request a call's problem lies, and the problem: it begins with a path if the payload has it."""
+    if not problem.startswith("$"):
+        return "$.action", problem
+    path, _, problem = problem.partition(": ")
+    return f"$.payload{path[1:]}", problem
 
 
 def render_station(station: Station, parts: Parts) -> dict[str, Any]:

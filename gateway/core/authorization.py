@@ -32,8 +32,8 @@ LOCAL = {
 def decide_authorization(id_token: IdToken, local: LocalToken | None, tokens: Sequence[Token]) -> Authorization:
     """The operator's own word first, else the one valid token that an eMSP pushed.
 
-    Two valid ones of different eMSPs with one uid cannot be told apart: refused until the operator prefers one, for
-    whoever guessed would send a bill to a stranger.
+    Two valid ones of different eMSPs (also of two behind one hub) with one uid cannot be told apart: refused until the
+    operator prefers one, for whoever guessed would send a bill to a stranger.
     """
     if local is not None and local.status is not None:
         return Authorization(status=LOCAL[local.status], reason=f"local token, {local.status}", group_id=local.group_id)
@@ -44,12 +44,8 @@ def decide_authorization(id_token: IdToken, local: LocalToken | None, tokens: Se
     if not valid:
         return Authorization(status=AuthStatus.BLOCKED, reason=f"{_owner(fitting[0])} has marked the token invalid")
     preferred = _prefer(valid, local)
-    if len({token.partner_id for token in preferred}) > 1:
-        owners = ", ".join(sorted(_owner(token) for token in preferred))
-        return Authorization(
-            status=AuthStatus.AMBIGUOUS,
-            reason=f"valid tokens of {owners} have this uid: prefer one by PUT tokens/{{uid}}",
-        )
+    if len({(token.partner_id, token.party) for token in preferred}) > 1:
+        return Authorization(status=AuthStatus.AMBIGUOUS, reason=_ambiguous_reason(preferred))
     return _by_whitelist(min(preferred, key=lambda token: (token.type != TokenType.RFID, token.type)))
 
 
@@ -72,6 +68,13 @@ def _prefer(valid: list[Token], local: LocalToken | None) -> list[Token]:
     if local is None or local.preferred_partner_id is None:
         return valid
     return [token for token in valid if token.partner_id == local.preferred_partner_id] or valid
+
+
+def _ambiguous_reason(tokens: Sequence[Token]) -> str:
+    owners = ", ".join(sorted({_owner(token) for token in tokens}))
+    if len({token.partner_id for token in tokens}) > 1:
+        return f"valid tokens of {owners} have this uid: prefer one by PUT tokens/{{uid}}"
+    return f"valid tokens of {owners} have this uid and come through one hub: have one of them withdraw it"
 
 
 def _unknown_reason(id_token: IdToken, tokens: Sequence[Token]) -> str:

@@ -6,32 +6,41 @@ from decimal import Decimal
 
 from gateway.domain.meters import ENERGY_IMPORT, Reading
 
-THOUSAND = Decimal(1000)
+TENS_OF_UNITS = {"Wh": 0, "wh": 0, "kWh": 3, "kwh": 3}
+"""Powers of ten from a unit to Wh; other spellings are looked up in lower case."""
+MOST_TENS = 12
+MOST_WH = Decimal(10) ** 15
+"""What no register shows: beyond, a reading is a fault of the meter."""
 PHASES = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
 
 
 def energy_wh_of(reading: Reading) -> Decimal | None:
-    """The reading as Wh if it is a usable import register, else None.
+    """The reading as Wh if it is a usable import register, else None; its exponent keeps the resolution of the meter.
 
     Signed blobs carry no number; a negative or non-finite register is a fault of the meter and moves no energy.
     """
     value = reading.value
     if value is None or reading.measurand != ENERGY_IMPORT or not value.is_finite() or value < 0:
         return None
-    if reading.multiplier:
-        value = value.scaleb(reading.multiplier)
-    if reading.unit == "Wh":
-        return value
-    return value * THOUSAND if reading.unit.casefold() == "kwh" else None if reading.unit.casefold() != "wh" else value
+    tens = TENS_OF_UNITS.get(reading.unit)
+    if tens is None:
+        tens = TENS_OF_UNITS.get(reading.unit.casefold())
+        if tens is None:
+            return None
+    tens += reading.multiplier
+    if tens:
+        if abs(tens) > MOST_TENS:
+            return None
+        value = value.scaleb(tens)
+    return value if value <= MOST_WH else None
 
 
 def registers_of(readings: Iterable[Reading]) -> Iterator[tuple[datetime, Decimal]]:
     """One register per moment, in order of time.
 
     Stations report one register several times over: per phase, at inlet and outlet.  A total at the outlet is best,
-    then
-    a total elsewhere on the car's side; phases are summed only where there is no total.  The grid's side is not the
-    car's.
+    then a total elsewhere on the car's side; phases are summed only where there is no total.  The grid's side is not
+    the car's.
     """
     moments: dict[datetime, dict[str, Decimal]] = {}
     for reading in readings:

@@ -1,8 +1,8 @@
 """From what a station reported to facts: what makes a message the same one sent again."""
 
-from gateway.core.copies import copier
 from gateway.domain.events import StatusReported, TransactionReported
 from gateway.domain.ids import station_key
+from gateway.domain.quick import copier
 from gateway.domain.sessions import Fact, FactKind
 from gateway.domain.tokens import IdToken
 
@@ -39,7 +39,7 @@ def state_fact_of(event: StatusReported) -> Fact:
 
 
 def is_dated(fact: Fact) -> bool:
-    """Has the fact its device's own time?  Only that shows it to be new where it is later than all before it."""
+    """Has the fact its device's own time, not that of its receipt?"""
     return TIME_REPLACED not in fact.flags
 
 

@@ -10,32 +10,44 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from gateway.core.copies import copier
+from gateway.core.facts import TIME_REPLACED, is_dated
 from gateway.core.periods import MICROSECOND, add_energy, cut_period
-from gateway.core.timeline import Point, latest_of, points_of, timeline_of
+from gateway.core.timeline import Point, earliest_of, latest_of, points_of, timeline_of
 from gateway.domain.money import ZERO
+from gateway.domain.quick import copier
 from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase
 from gateway.domain.tokens import IdToken
 
 ROUNDING_WH = Decimal(10)
-"""A register that falls by less is the same one shown with other digits (meterStop in whole Wh after samples in
-kWh)."""
+"""A register that falls by less, or by less than the resolution in which it is told, is the same one shown with other
+digits (meterStop in whole Wh after samples in kWh, samples in whole kWh after a meterStart in Wh)."""
 PLACEHOLDER_WH = Decimal(100_000)
 PLACEHOLDER_W = Decimal(1_000_000)
 """A start register of exactly 0 followed by a leap beyond both was no reading (seen: 910 kWh in one minute)."""
 
 
 def is_in_order(ledger: Ledger, fact: Fact) -> bool:
-    """May the fact be added by one step?  Only if all of it lies after all that was folded, in time and by number.
+    """May the fact be added by one step?
 
-    With a time of its own (`is_dated`) it is no repetition either.
+    Only if nothing that it says of the session lies at or before what was folded, in time or by number.  Readings of
+    power, current and the like say nothing of it: stations send them in messages of their own with the same time.
     """
     last_at = ledger.last_at
-    if fact.at <= last_at or ledger.ended_at is not None or fact.kind is FactKind.STARTED:
+    if ledger.ended_at is not None or fact.kind is FactKind.STARTED:
         return False
     if fact.seq_no is not None and ledger.seq_max is not None and fact.seq_no <= ledger.seq_max:
         return False
-    return all(reading.at > last_at for reading in fact.readings)
+    if fact.at > last_at and all(reading.at > last_at for reading in fact.readings):
+        return True
+    if fact.id_token is not None or TIME_REPLACED in ledger.flags:
+        return False  # its time may move the beginning, or facts without one
+    is_within = ledger.has_started or earliest_of(fact) >= ledger.started_at
+    return is_within and all(point[0] > last_at for point in points_of(fact))
+
+
+def is_new(ledger: Ledger, fact: Fact) -> bool:
+    """Is the fact surely no repetition?  Its device's own time shows that, if it is later than all that was folded."""
+    return fact.at > ledger.last_at and is_dated(fact)
 
 
 def begin_ledger(fact: Fact) -> Ledger:
@@ -155,13 +167,14 @@ def _phase_of(state: ChargingState, *, has_charged: bool) -> Phase:
 
 
 def _take_register(draft: _Draft, at: datetime, wh: Decimal) -> None:
+    told_wh, wh = wh, wh + ZERO  # as a number without a positive exponent
     last_wh, last_at = draft.register_wh, draft.register_at
     if last_wh is None or last_at is None:
         draft.register_wh, draft.register_at, draft.start_register_wh = wh, at, wh
         return
     drawn_wh = wh - last_wh
     if drawn_wh < 0:
-        if -drawn_wh >= ROUNDING_WH:
+        if -drawn_wh >= max(ROUNDING_WH, _resolution_of(told_wh)):
             _open_segment(draft, at, wh, "register_fell")
         return
     if drawn_wh > PLACEHOLDER_WH and _is_placeholder(draft, drawn_wh, at):
@@ -172,6 +185,10 @@ def _take_register(draft: _Draft, at: datetime, wh: Decimal) -> None:
     if drawn_wh:
         draft.energy_wh += drawn_wh
         draft.periods = add_energy(draft.periods, last_at, at, drawn_wh)
+
+
+def _resolution_of(wh: Decimal) -> Decimal:
+    return Decimal(1).scaleb(int(wh.as_tuple().exponent))
 
 
 def _is_placeholder(draft: _Draft, drawn_wh: Decimal, at: datetime) -> bool:

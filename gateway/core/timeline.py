@@ -59,13 +59,18 @@ def timeline_of(facts: Sequence[Fact], driver: IdToken | None) -> tuple[datetime
     """
     settled = _settle_times(sorted(facts, key=_by_receipt))
     starts = [fact.at for fact in settled if fact.kind is FactKind.STARTED]
-    began_at = min(starts) if starts else min(map(_earliest_of, settled))
+    began_at = min(starts) if starts else min(map(earliest_of, settled))
     points = [point for fact in settled for point in points_of(fact) if point[0] >= began_at or point[1] == STATE]
     identified_at = _identified_at(settled, driver)
     if identified_at is not None and identified_at > began_at:
         points.append((identified_at, IDENTIFIED, 0, None))
     points.sort(key=_by_time)
     return began_at, points
+
+
+def earliest_of(fact: Fact) -> datetime:
+    """How far back in time a fact reaches."""
+    return min([fact.at, *(reading.at for reading in fact.readings)])
 
 
 def latest_of(fact: Fact) -> datetime:
@@ -75,10 +80,6 @@ def latest_of(fact: Fact) -> datetime:
         if reading.at > latest:
             latest = reading.at
     return latest
-
-
-def _earliest_of(fact: Fact) -> datetime:
-    return min([fact.at, *(reading.at for reading in fact.readings)])
 
 
 def _identified_at(facts: Iterable[Fact], driver: IdToken | None) -> datetime | None:

@@ -100,7 +100,7 @@ class Doorkeeper:
 def _candidates_of(password: bytes) -> list[bytes]:
     candidates = [password]
     try:
-        if 32 <= len(password) <= 40:
+        if 32 <= len(password) <= 40 and password.isalnum():
             candidates.append(bytes.fromhex(password.decode("ascii")))
     except ValueError:
         pass

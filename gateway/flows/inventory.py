@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import structlog
 
+from gateway.core.pricing import find_pricing_obstacle
 from gateway.domain.ids import ConnectorKey, PartyId
 from gateway.domain.locations import Connector, Evse, EvseStatus, Location
 from gateway.domain.tariffs import Tariff
@@ -154,6 +155,9 @@ class Inventory:
             changes = await self._store.commit([SaveTariff(given)])
             stored = next(change.tariff for change in changes if isinstance(change, SaveTariff))
         log.info("tariff put", tariff_id=stored.id, is_new=known is None)
+        obstacle = find_pricing_obstacle(stored)
+        if obstacle is not None:
+            log.warning("sessions under this tariff will be held", tariff_id=stored.id, reason=obstacle)
         for location in users:
             self._on_placed(location)
         return stored, known is None

@@ -23,7 +23,7 @@ class Mailboxes:
 
     def __init__(self) -> None:
         self._boxes: dict[str, deque[Job]] = {}
-        self._workers: set[asyncio.Task[None]] = set()
+        self._workers: dict[str, asyncio.Task[None]] = {}
 
     def post(self, station_id: str, job: Job) -> None:
         """Have `job` run after all that was posted before it for this station.  What it raises is logged, not passed
@@ -34,9 +34,7 @@ class Mailboxes:
             box.append(job)
             return
         self._boxes[key] = box = deque((job,))
-        worker = asyncio.get_running_loop().create_task(self._work(key, box))
-        self._workers.add(worker)
-        worker.add_done_callback(self._workers.discard)
+        self._workers[key] = asyncio.get_running_loop().create_task(self._work(key, box))
 
     async def run(self, station_id: str, job: Callable[[], Awaitable[T]]) -> T:
         """Run `job` in the station's order and give its result, or raise what it raised."""
@@ -60,8 +58,8 @@ class Mailboxes:
 
     async def drained(self) -> None:
         """Return once every mailbox is empty."""
-        while self._workers:
-            await asyncio.wait(set(self._workers))
+        while busy := [worker for worker in self._workers.values() if not worker.done()]:
+            await asyncio.wait(busy)
 
     async def _work(self, key: str, box: deque[Job]) -> None:
         try:
@@ -77,7 +75,7 @@ class Mailboxes:
                 except Exception:  # root of a task
                     log.exception("station job failed", station_id=key)
         finally:
-            del self._boxes[key]
+            del self._boxes[key], self._workers[key]
 
 
 def _is_cancelled() -> bool:

@@ -111,6 +111,11 @@ class Memory:
     def find_status(self, key: ConnectorKey) -> ConnectorStatus | None:
         return self.statuses.get(topology_key(key.station_id, key.evse_no, key.connector_no))
 
+    def statuses_of(self, station_id: str) -> list[ConnectorStatus]:
+        """The last words of a station about its plugs, its EVSEs and itself."""
+        found = map(self.statuses.get, self._plugs.get(station_key(station_id), ()))
+        return [status for status in found if status is not None]
+
     def find_transaction(self, station_id: str, transaction_id: str) -> Session | None:
         session_id = self._by_transaction.get((station_key(station_id), transaction_id))
         return None if session_id is None else self.sessions.get(session_id)
@@ -165,7 +170,7 @@ class Memory:
                 self._drop_session(known)
             return
         self.sessions[session.id] = session
-        if known is None or known.key != session.key:
+        if known is None or (known.key is not session.key and known.key != session.key):
             if known is not None:
                 self._unplug(known)
             self._index_session(session)

@@ -70,7 +70,8 @@ class TokenInbox:
         key = replace(key, type=token.type)
         async with self._lock(key):
             stored = await self._find(key)
-            await self._save(token)
+            if not _is_stale(token, stored):
+                await self._save(token)
         return stored is None or stored.partner_id != partner.id
 
     async def patch(self, partner: Partner, key: TokenKey, patch: TokenPatch) -> None:
@@ -80,7 +81,9 @@ class TokenInbox:
         _check_identity(key, patch.identity)
         async with self._lock(key):
             stored = await self._load(partner, key)
-            await self._save(replace(stored, **patch.changes, last_updated=patch.last_updated))
+            token = replace(stored, **patch.changes, last_updated=patch.last_updated)
+            if not _is_stale(token, stored):
+                await self._save(token)
 
     async def _load(self, partner: Partner, key: TokenKey) -> Token:
         token = await self._find(key)
@@ -110,6 +113,20 @@ class TokenInbox:
         return self._locks.setdefault(replace(key, uid=key.uid.casefold()), asyncio.Lock())
 
 
+def _is_stale(token: Token, stored: Token | None) -> bool:
+    """Is this an old message, overtaken by a newer one of the same partner?"""
+    if stored is None or stored.partner_id != token.partner_id or token.last_updated >= stored.last_updated:
+        return False
+    log.warning(
+        "stale token ignored",
+        partner_id=token.partner_id,
+        token_uid=_mask(token.uid),
+        last_updated=token.last_updated.isoformat(),
+        newest=stored.last_updated.isoformat(),
+    )
+    return True
+
+
 def _check_identity(key: TokenKey, body: Mapping[str, str]) -> None:
     """What the body repeats of the URL must agree with it.  OCPI 2.2.1 transport_and_format "Errors" """
     said = {
@@ -124,7 +141,7 @@ def _check_identity(key: TokenKey, body: Mapping[str, str]) -> None:
             raise WireError(f"$.{name}", f"is {value!r} in the body but {expected!r} in the URL")
 
 
-def token_key(country_code: str, party_id: str, uid: str, type_: str | None) -> TokenKey:
+def token_key(country_code: str, party_id: str, uid: str, type_: str = "") -> TokenKey:
     return TokenKey(party=party_id_of(country_code, party_id), uid=uid, type=type_ or None)
 
 

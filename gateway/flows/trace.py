@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from gateway.domain.ids import station_key
+from gateway.domain.quick import quick
 from gateway.ports import Clock, SaveIncident, TraceEntry
 
 FRAMES = 20_000
@@ -14,6 +15,8 @@ QUIET = timedelta(seconds=10)
 """The same station failing in the same way within this time is written to disk once."""
 KNOWN_LIMIT = 10_000
 INCIDENT_LIMIT = 1_000
+
+_make_entry = quick(TraceEntry)
 
 
 class TraceRing:
@@ -32,7 +35,7 @@ class TraceRing:
 
     def frame(self, station_id: str, direction: str, text: str) -> None:
         """Keep a frame; cheap, for it is called for every one."""
-        self._keep(TraceEntry(self._clock.now(), station_id, direction, text))
+        self._keep(_make_entry(self._clock.now(), station_id, direction, text))
 
     def event(self, station_id: str, kind: str, text: str) -> None:
         """Keep something a person must see."""
@@ -68,10 +71,11 @@ class TraceRing:
         return found[::-1]
 
     def _keep(self, entry: TraceEntry) -> None:
-        if len(entry.text) > TEXT_LIMIT:
+        size = len(entry.text)
+        if size > TEXT_LIMIT:
             entry = TraceEntry(entry.at, entry.station_id, entry.direction, entry.text[:TEXT_LIMIT] + "…", entry.reason)
         entries = self._entries
         entries.append(entry)
-        self._bytes += len(entry.text)
+        self._bytes += size if size <= TEXT_LIMIT else len(entry.text)
         while len(entries) > FRAMES or self._bytes > BYTES:
             self._bytes -= len(entries.popleft().text)

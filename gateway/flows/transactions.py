@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.core.copies import copier
 from gateway.core.drivers import end_session, identify, takes_over
-from gateway.core.facts import fact_of, is_dated, is_same_token, start_key_of
-from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order
+from gateway.core.facts import fact_of, is_same_token, start_key_of
+from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order, is_new
 from gateway.core.tariffs import choose_tariff
 from gateway.domain.events import TransactionAnswer, TransactionReported
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Connector
+from gateway.domain.quick import copier
 from gateway.domain.sessions import Fact, FactKind, Ledger, Session, SessionStatus, Terms
 from gateway.domain.tariffs import Tariff
 from gateway.errors import ConflictError, RevisionConflictError
@@ -83,7 +83,7 @@ class Transactions:
         if session.sealed_cdr_id is not None:
             return await self._keep_late(event, session, fact, "the session was billed already")
         tells_more = event.id_token is not None or _tells_place(event, session)
-        if not tells_more and is_dated(fact) and is_in_order(session.ledger, fact):
+        if not tells_more and is_new(session.ledger, fact) and is_in_order(session.ledger, fact):
             return await self._save(session, _with_ledger(session, extend_ledger(session.ledger, fact)), fact)
         return await self._amend(event, session, fact)
 
@@ -191,9 +191,12 @@ class Transactions:
         return ConnectorKey(station_id=event.receipt.station_id, evse_no=evse_no, connector_no=connector_no)
 
     def _terms_at(self, key: ConnectorKey, at: datetime) -> Terms:
+        """What holds for a session at this plug; of its location only the one EVSE is copied."""
         place = self._memory.find_place(key)
-        tariff = None if place is None else self.find_tariff(place.connector, at)
-        return Terms(place=place, tariff=tariff)
+        if place is None:
+            return Terms()
+        copied = replace(place, location=replace(place.location, evses=(place.evse,)))
+        return Terms(place=copied, tariff=self.find_tariff(place.connector, at))
 
     def find_tariff(self, connector: Connector, at: datetime) -> Tariff | None:
         """The tariff of a plug for a driver with a contract, valid at that time."""
@@ -204,15 +207,15 @@ class Transactions:
 
     async def _amend(self, event: TransactionReported, session: Session, fact: Fact) -> TransactionAnswer:
         """Add a fact that is late, repeated, without a time of its own, or that tells who charges or where."""
-        is_next = is_in_order(session.ledger, fact)
-        if not (is_next and is_dated(fact)) and await self._store.has_fact(session.id, fact.key):
+        if not is_new(session.ledger, fact) and await self._store.has_fact(session.id, fact.key):
             return await self._answer(event, session.transaction_id)
         if event.kind is FactKind.ENDED and _has_ended(session.ledger):
             return await self._keep_late(event, session, fact, "the session has ended already")
         authorization = None if event.id_token is None else await self._authorizer.decide(event.id_token)
         is_start = event.kind is FactKind.STARTED and not session.ledger.has_started
         changed = session
-        if is_next and (event.id_token is None or is_same_token(event.id_token, session.id_token)):
+        tells_driver = event.id_token is not None and not is_same_token(event.id_token, session.id_token)
+        if not tells_driver and is_in_order(session.ledger, fact):
             ledger = extend_ledger(session.ledger, fact)
         else:
             facts = [*await self._store.load_facts(session.id), fact]
@@ -281,10 +284,9 @@ class Transactions:
     async def changes_on_fact(self, session: Session, fact: Fact) -> Sequence[Change]:
         """The changes that add a fact known from elsewhere (a plug's status) to a session; none if it is known
         already."""
-        is_next = is_in_order(session.ledger, fact)
-        if not (is_next and is_dated(fact)) and await self._store.has_fact(session.id, fact.key):
+        if not is_new(session.ledger, fact) and await self._store.has_fact(session.id, fact.key):
             return ()
-        if is_next:
+        if is_in_order(session.ledger, fact):
             ledger = extend_ledger(session.ledger, fact)
         else:
             ledger = fold_facts([*await self._store.load_facts(session.id), fact], session.id_token)

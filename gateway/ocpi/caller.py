@@ -93,7 +93,7 @@ def authorization_header(token: str, *, raw: bool) -> str:
 
 
 def _candidates(header: str) -> list[str]:
-    match = _SCHEME.fullmatch(header) if len(header) <= MAX_HEADER else None
+    match = _SCHEME.fullmatch(header) if header.isascii() and len(header) <= MAX_HEADER else None
     if match is None:
         return []
     text = match.group(1)

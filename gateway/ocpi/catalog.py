@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -67,6 +68,21 @@ def load_connector(evse: Evse, connector_id: str) -> Connector:
 
 def visible_tariffs(catalog: Catalog, party: PartyId | None) -> Sequence[Tariff]:
     return [tariff for tariff in catalog.tariffs.values() if party is None or party == tariff.party]
+
+
+def without_tariffs(location: Location, hidden: frozenset[str]) -> Location:
+    """The location with connectors that name no hidden tariff: a partner could not read it."""
+    if not hidden:
+        return location
+    return replace(location, evses=tuple(evse_without_tariffs(evse, hidden) for evse in location.evses))
+
+
+def evse_without_tariffs(evse: Evse, hidden: frozenset[str]) -> Evse:
+    return replace(evse, connectors=tuple(connector_without_tariffs(plug, hidden) for plug in evse.connectors))
+
+
+def connector_without_tariffs(connector: Connector, hidden: frozenset[str]) -> Connector:
+    return replace(connector, tariff_ids=tuple(name for name in connector.tariff_ids if name not in hidden))
 
 
 def page_of(items: Sequence[T], asked: PageAsked) -> Page[T]:

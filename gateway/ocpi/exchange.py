@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from gateway.domain.ids import PartyId
 from gateway.domain.partners import Partner
+from gateway.domain.tariffs import Tariff
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.registration import Registration
 from gateway.flows.tokens import TokenInbox
@@ -27,6 +29,7 @@ T = TypeVar("T")
 ROOT = "/ocpi"
 VERSIONS_PATH = f"{ROOT}/versions"
 MODULES_ROOT = f"{ROOT}/cpo/"
+BODY_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +89,13 @@ class Exchange:
     async def read_json(self) -> Any:
         """The body.  Raises NotJsonError and TooLargeError."""
         try:
-            return orjson.loads(await self.request.read())
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                body = await self.request.read()
+            return orjson.loads(body)
         except (web.RequestPayloadError, ConnectionError):
-            raise NotJsonError("the body broke off") from None
+            raise NotJsonError("the body broke off, or is not encoded as its headers say") from None
+        except TimeoutError:
+            raise NotJsonError(f"the body did not come within {BODY_TIMEOUT_S} s") from None
         except orjson.JSONDecodeError as error:
             raise NotJsonError(f"the body is not JSON: {error}") from None
         except web.HTTPRequestEntityTooLarge as error:
@@ -107,6 +114,18 @@ class Exchange:
         number = self.version.number
         keyed = [((number, kind, key), revision, item) for key, revision, item in asked]
         return self.edge.renderings.render_all(keyed, render)
+
+    def render_tariffs(self, tariffs: Iterable[Tariff]) -> dict[str, bytes | None]:
+        """The JSON of each tariff by id; None for one that this version cannot say exactly."""
+        listed = list(tariffs)
+        asked = [(tariff.id, tariff.last_updated, tariff) for tariff in listed]
+        bodies = self.render_page("tariff", asked, self.version.render_tariff)
+        return {tariff.id: body for tariff, body in zip(listed, bodies, strict=True)}
+
+    def hidden_tariffs(self) -> frozenset[str]:
+        """The tariffs that partners of this version do not see."""
+        bodies = self.render_tariffs(self.edge.catalog.tariffs.values())
+        return frozenset(tariff_id for tariff_id, body in bodies.items() if body is None)
 
     def reply_page(self, asked: PageRequest, page: Page[Any], bodies: Sequence[bytes | None]) -> Reply:
         """One page of a list; what cannot be said in this version is left out."""

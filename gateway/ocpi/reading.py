@@ -31,7 +31,15 @@ def parse_model(model: type[ModelT], data: Any) -> ModelT:
         faults = error.errors(include_url=False, include_input=False)
         first = faults[0]
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise WireError(_path(first["loc"]), first["msg"].removeprefix("Value error, ") + more) from None
+        raise WireError(_path(first["loc"]), _explain(first) + more) from None
+
+
+def _explain(fault: Any) -> str:
+    if fault["type"] == "missing":
+        return "is missing"
+    if fault["type"] in ("model_type", "dict_type"):
+        return "must be a JSON object"
+    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
 from gateway.errors import GatewayError, NotFoundError, UnauthorizedError, WireError
@@ -28,6 +29,7 @@ from gateway.ocpi.handlers import CONFIGURATION, MODULES
 from gateway.ocpi.handlers.versions import get_details, list_versions
 from gateway.ocpi.version import Version
 from gateway.ocpi.versions import VERSIONS
+from gateway.ops.foreign_logs import foreign_logger
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,9 @@ REQUEST_ID, CORRELATION_ID = "X-Request-ID", "X-Correlation-ID"
 TRACE_ID = "ocpi"
 """Under this name, in place of a station's, the trace lists refused requests of partners."""
 
+HTTP_LOGGER = foreign_logger(
+    f"{__name__}.http", "unreadable HTTP request of a partner", HttpProcessingError, web.RequestPayloadError
+)
 _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 Serve = Callable[["Call"], Awaitable[web.StreamResponse]]
@@ -62,7 +67,9 @@ class OcpiServer:
 
     def __init__(self, edge: Edge, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         app = make_app(edge, max_body_bytes=max_body_bytes)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=20.0, handle_signals=False)
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=HTTP_LOGGER, shutdown_timeout=20.0, handle_signals=False
+        )
 
     async def start(self, *listeners: Listener) -> list[int]:
         """Listen; gives the ports in order, for those asked for as 0."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.domain.cdrs import Cdr
 from gateway.domain.locations import Connector, Evse, Location
+from gateway.domain.money import Price
 from gateway.domain.partners import Endpoint
 from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
@@ -36,7 +37,9 @@ class Version:
     render_location: Callable[[Location], Json]
     render_evse: Callable[[Evse], Json]
     render_connector: Callable[[Connector], Json]
-    render_session: Callable[[Session], Json]
+    render_session: Callable[[Session, Price | None], Json]
+    """The session and its cost so far, None where nothing can be said."""
+
     render_cdr: Callable[[Cdr], Json]
     render_tariff: Callable[[Tariff], Json]
     parse_token: Callable[[Any, str], Token]

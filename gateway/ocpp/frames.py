@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from gateway.ocpp.quick import quick
+from gateway.domain.quick import quick
 
 CALL: Final = 2
 CALL_RESULT: Final = 3

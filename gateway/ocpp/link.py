@@ -138,7 +138,7 @@ class Link:
             return False
         try:
             self._on_message(message)
-        except Exception:  # root of a callback: what it raises would tear the transport down without a word
+        except Exception:  # root of a task: what is raised here would tear the transport down without a word
             log.exception("frame failed", station_id=self.station_id)
             self.close_soon(INTERNAL_ERROR, "internal error")
         return True

@@ -20,9 +20,9 @@ from gateway.domain.events import (
     TransactionAnswer,
     TransactionReported,
 )
+from gateway.domain.quick import quick
 from gateway.domain.stations import Admission, Deviation
 from gateway.domain.tokens import Authorization
-from gateway.ocpp.quick import quick
 
 
 class Stories(Protocol):

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from gateway.domain.meters import ENERGY_IMPORT, Reading
-from gateway.ocpp.quick import quick
+from gateway.domain.quick import quick
 from gateway.ocpp.times import parse_time
 
 make_reading = quick(Reading)
@@ -85,7 +85,7 @@ def parse_sample(sample: dict[str, Any], at: datetime) -> Reading | None:
         phase=sample.get("phase"),
         location=sample.get("location"),
         format=value_format,
-        multiplier=multiplier,
+        multiplier=int(multiplier),
         raw=raw,
     )
 

@@ -12,10 +12,10 @@ class Settings:
 
     A station that was asked for a report may send messages up to `max_large_message_bytes` on that connection.
     `is_tolerant` serves the calls of stations that are not accepted yet.  `unknown_fields` says what becomes of fields
-    that the specification does not know.  A station that was silent for `ping_silence_s` (± `ping_jitter_s`, 0: never) is pinged;
-    one that answers `unanswered_limit` calls in a row with nothing is disconnected.  Calls wait until a station's
-    BootNotification was answered plus `settle_s`, or for `boot_wait_s` if a known station sends none.  After a failure
-    of the store, handshakes are put off for `shut_s`.
+    that the specification does not know.  A station that was silent for `ping_silence_s` (± `ping_jitter_s`; 0: never)
+    is pinged; one that answers `unanswered_limit` calls in a row with nothing is disconnected.  Calls wait until a
+    station's BootNotification was answered plus `settle_s`, or for `boot_wait_s` if a known station sends none.  After
+    a failure of the store, handshakes are put off for `shut_s`.
     """
 
     fallback_version: str | None = None

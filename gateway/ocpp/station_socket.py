@@ -123,7 +123,7 @@ class StationSocket(ServerConnection):
     def on_no_request(self, reason: str) -> None:
         """The other side spoke, but no HTTP."""
 
-    def process_event(self, event: Request | Response | Frame) -> None:
+    def _count_message(self, event: Request | Response | Frame) -> None:
         if type(event) is Frame and event.opcode in DATA_OPCODES:
             if event.opcode is not Opcode.CONT:
                 if self._queued is None:
@@ -131,6 +131,8 @@ class StationSocket(ServerConnection):
                 self._queued.append(event.opcode is Opcode.TEXT)
             self._is_in_fragments = not event.fin
         super().process_event(event)
+
+    process_event = _count_message  # the library's name for what it does with a frame
 
     def _take_frames(self, data: bytes, take: Callable[[str | bytes], bool]) -> int:
         """Hand on the texts at the head of the data; the length of what was taken."""

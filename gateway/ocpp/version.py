@@ -39,10 +39,11 @@ class Outbound:
 class Version:
     """A version of OCPP.
 
-    `station_actions` are sent by stations only.  `transaction_actions` are never refused: what cannot be used is quarantined and answered by `render_quarantined`
-    (action and transaction id in, payload out, None: no valid answer exists).  `start_stop_actions` are not sent to a
-    station that is Pending.  `solicited_by` says which message a call asks for, so that it passes before the station
-    is accepted.  `large_answers` are the calls that make a station send long messages.
+    `station_actions` are sent by stations only.  `transaction_actions` are never refused: what cannot be used is
+    quarantined and answered by `render_quarantined` (action and transaction id in, payload out, None: no valid answer
+    exists).  `start_stop_actions` are not sent to a station that is Pending.  `solicited_by` says which message a call
+    asks for, so that it passes before the station is accepted.  `large_answers` are the calls that make a station send
+    long messages.
     """
 
     name: str

@@ -3,17 +3,22 @@
 import sqlite3
 
 from sqlalchemy import bindparam, literal_column, select
+from sqlalchemy.dialects import sqlite
 
 from gateway.domain.sessions import Fact
 from gateway.ports import AppendFact, LateFact, SaveLateFact
 from gateway.store.codec import parse_fact, render_fact, to_us
-from gateway.store.statements import Row, compiled, insert_row
+from gateway.store.statements import Row, compiled
 from gateway.store.tables import late_facts, session_facts
 from gateway.store.transaction import Transaction
 
 _FACT_NAMES = ("session_id", "fact_key", "at_us", "body")
 _INSERT = compiled(session_facts.insert().values({name: bindparam(name) for name in _FACT_NAMES}), *_FACT_NAMES)
-_INSERT_LATE = insert_row(late_facts, without=["no"])
+_LATE_NAMES = ("station_id", "session_id", "reason", "fact_key", "at_us", "body")
+# A late fact that is told again is nothing new.
+_INSERT_LATE = compiled(
+    sqlite.insert(late_facts).values({name: bindparam(name) for name in _LATE_NAMES}).on_conflict_do_nothing()
+)
 _FACTS = compiled(
     select(session_facts.c.fact_key, session_facts.c.at_us, session_facts.c.body).where(
         session_facts.c.session_id == bindparam("session_id")
@@ -55,7 +60,7 @@ def apply_late_fact(tx: Transaction, change: SaveLateFact, body: str) -> SaveLat
     fact = change.fact
     row = _INSERT_LATE.row(
         station_id=change.station_id,
-        session_id=change.session_id,
+        session_id=change.session_id or "",
         reason=change.reason,
         fact_key=fact.key,
         at_us=to_us(fact.at),
@@ -77,6 +82,12 @@ def has_fact(db: sqlite3.Connection, session_id: str, key: str) -> bool:
 
 def list_late_facts(db: sqlite3.Connection, *, limit: int) -> list[LateFact]:
     return [
-        LateFact(no=no, station_id=station_id, session_id=session_id, reason=reason, fact=parse_fact(key, at_us, body))
+        LateFact(
+            no=no,
+            station_id=station_id,
+            session_id=session_id or None,
+            reason=reason,
+            fact=parse_fact(key, at_us, body),
+        )
         for no, station_id, session_id, reason, key, at_us, body in _LATE.all(db, limit=limit)
     ]

@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, literal_column, select
 
 from gateway.domain.events import MessageQuarantined, NoticeReported
 from gateway.domain.ids import station_key
@@ -22,7 +22,7 @@ _COUNT_UP = upsert_row(
     deviations,
     station_id=deviations.c.station_id,
     first_us=deviations.c.first_us,
-    count=deviations.c.count + 1,
+    count=deviations.c.count + literal_column("excluded.count"),
 )
 _INSERT_NOTICE = insert_row(notices, without=["no"])
 _INSERT_QUARANTINED = insert_row(quarantined, without=["no"])

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, literal_column, or_, select, update
 
 from gateway.domain.ids import ConnectorKey, station_key
+from gateway.domain.quick import copier
 from gateway.domain.sessions import OPEN, Session, SessionStatus, Terms
 from gateway.errors import ConflictError, RevisionConflictError
 from gateway.ports import Page, PageAsked, SaveSession
@@ -27,7 +28,7 @@ from gateway.store.codec import (
 )
 from gateway.store.objects import ObjectCodec
 from gateway.store.paging import LAST_US, is_windowed, page_of
-from gateway.store.stamps import copier, later
+from gateway.store.stamps import later
 from gateway.store.statements import Row, compiled, insert_row
 from gateway.store.tables import session_terms, sessions
 from gateway.store.transaction import Transaction
@@ -36,8 +37,8 @@ SPANS_LOOKED_AT = 8
 """Sessions of one plug follow each other: of those begun before a time, only the latest few can span it."""
 
 _TERMS = ObjectCodec(Terms)
-_inserted = copier(Session, "created_no", "last_updated", "revision")
-_updated = copier(Session, "last_updated", "revision")
+_inserted = copier(Session, Session, "created_no", "last_updated", "revision")
+_updated = copier(Session, Session, "last_updated", "revision")
 
 # --- writing ------------------------------------------------------------------------------------------------------
 

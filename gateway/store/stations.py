@@ -5,18 +5,18 @@ import sqlite3
 from sqlalchemy import bindparam, delete, select, update
 
 from gateway.domain.ids import ConnectorKey, station_key
+from gateway.domain.quick import copier
 from gateway.domain.stations import ConnectorState, ConnectorStatus, OccupiedBy, Station
 from gateway.errors import RevisionConflictError
 from gateway.ports import DeleteStation, SaveConnectorStatus, SaveStation
 from gateway.store.codec import from_us, to_us
 from gateway.store.objects import ObjectCodec
-from gateway.store.stamps import copier
 from gateway.store.statements import Row, compiled, insert_row, upsert_row
 from gateway.store.tables import connector_statuses, deviations, stations
 from gateway.store.transaction import Transaction
 
 _STATION = ObjectCodec(Station, columns=frozenset({"revision"}))
-_saved = copier(Station, "revision")
+_saved = copier(Station, Station, "revision")
 
 _INSERT = insert_row(stations)
 _UPDATE = compiled(

@@ -247,11 +247,12 @@ late_facts = Table(
     metadata,
     Column("no", NUMBER, primary_key=True),
     Column("station_id", Text, nullable=False),
-    Column("session_id", Text),
+    Column("session_id", Text, nullable=False),  # "" for a fact that fits no session: NULLs would not be unique
     Column("reason", Text, nullable=False),
     Column("fact_key", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
+    UniqueConstraint("station_id", "session_id", "fact_key"),
 )
 
 incidents = Table(

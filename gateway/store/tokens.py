@@ -58,7 +58,7 @@ _AMBIGUOUS = compiled(
     select(func.min(tokens.c.body))
     .where(tokens.c.valid == 1, ~_is_settled)
     .group_by(tokens.c.uid_key)
-    .having(func.count(tokens.c.partner_id.distinct()) > 1)
+    .having(func.count((tokens.c.country_code + tokens.c.party_id).distinct()) > 1)
     .order_by(tokens.c.uid_key)
 )
 

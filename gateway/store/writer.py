@@ -23,7 +23,8 @@ from gateway.store.counters import ReserveNumbers
 
 log = structlog.get_logger(__name__)
 
-UNPUBLISHED = (KeepCdrRenderings, ReserveNumbers)
+UNPUBLISHED = frozenset({KeepCdrRenderings, ReserveNumbers})
+"""The store's own changes; they come alone in their Work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +142,10 @@ class Writer:
             _resolve(batch)
 
     def _publish_changes(self, batch: list[Entry]) -> None:
-        changes = [change for entry in batch if entry.stamped for change in entry.stamped]
-        published = [change for change in changes if not isinstance(change, UNPUBLISHED)]
+        published: list[Any] = []
+        for entry in batch:
+            if entry.stamped and type(entry.stamped[0]) not in UNPUBLISHED:
+                published += entry.stamped
         if published:
             self._publish(published)
 

@@ -413,8 +413,37 @@ async def test_the_ended_session_says_the_same_as_its_cdr(house: House, emsp: Pl
     assert cdr["session_id"] == session["id"]
     for name in ("start_date_time", "end_date_time", "cdr_token", "auth_method", "charging_periods"):
         assert session[name] == cdr[name], name
-    if "total_cost" in session:
-        assert session["total_cost"] == cdr["total_cost"]
+    assert session["total_cost"] == cdr["total_cost"]
+
+
+async def test_a_session_that_has_cost_nothing_yet_does_not_look_free(house: House, emsp: Platform) -> None:
+    await house.call("PUT", f"tariffs/{TARIFF}", priced(component("ENERGY", "0.25", "20")))
+    async with charger(house) as plug:
+        visit = Visit(UID, begin_of(40))
+        transaction = await plug.begin(visit)
+        (begun,) = await emsp.load(f"sessions?{SINCE}")
+        await plug.meter(transaction, visit.start + timedelta(minutes=10), visit.meter_start + 1_000)
+        (running,) = await emsp.load(f"sessions?{SINCE}")
+        await plug.finish(transaction, visit)
+
+    assert "total_cost" not in begun
+    assert running["total_cost"] == {"excl_vat": 0.25, "incl_vat": 0.3}
+
+
+async def test_a_session_under_a_tariff_that_cannot_be_priced_is_held_and_has_no_cost(
+    house: House, emsp: Platform
+) -> None:
+    night = priced(component("ENERGY", "0.25", "20"))
+    night["elements"][0]["restrictions"] = {"start_time": "22:00", "end_time": "06:00"}
+    await house.call("PUT", f"tariffs/{TARIFF}", night)
+    async with charger(house) as plug:
+        await plug.live(Visit(UID, begin_of(40)))
+
+    assert "restrictions" in await until_held(house)
+    (session,) = await emsp.load(f"sessions?{SINCE}")
+    assert_valid("session", session)
+    assert "total_cost" not in session
+    assert await emsp.load("cdrs") == []
 
 
 async def test_a_session_that_drew_nothing_is_billed_too(house: House, emsp: Platform) -> None:
@@ -426,6 +455,16 @@ async def test_a_session_that_drew_nothing_is_billed_too(house: House, emsp: Pla
     (cdr,) = await cdrs_of(emsp)
 
     assert (cdr["total_energy"], cdr["total_cost"]["excl_vat"]) == (D(0), D("0.5"))
+
+
+async def test_a_session_without_a_moment_of_time_is_billed_too(house: House, emsp: Platform) -> None:
+    async with charger(house) as plug:
+        await plug.live(Visit(UID, begin_of(40), charging=timedelta(0), energy_wh=0))
+    await house.wait_for_cdrs(1)
+
+    (cdr,) = await cdrs_of(emsp)
+
+    assert (cdr["total_time"], cdr["total_cost"]["excl_vat"]) == (D(0), D("0.5"))
 
 
 async def test_energy_falls_to_the_time_it_was_drawn_in(house: House, emsp: Platform) -> None:

@@ -88,6 +88,24 @@ async def test_a_token_that_is_older_than_ours_changes_nothing(emsp: Platform) -
     assert (await emsp.load(emsp.token_path(UID)))["contract_id"] == "NEW"
 
 
+async def test_a_patch_that_is_older_than_the_token_changes_nothing(emsp: Platform) -> None:
+    token = await emsp.push(UID, last_updated=at(0))
+
+    answer = await emsp.ask("PATCH", emsp.token_path(UID), body={"valid": False, "last_updated": at(-60)})
+
+    assert answer.codes == (200, 1000)
+    assert await emsp.load(emsp.token_path(UID)) == token
+
+
+async def test_a_patch_within_the_same_moment_counts(emsp: Platform) -> None:
+    """A peer whose clock has seconds only may push and block within one of them."""
+    token = await emsp.push(UID)
+
+    await emsp.ask("PATCH", emsp.token_path(UID), body={"valid": False, "last_updated": token["last_updated"]})
+
+    assert (await emsp.load(emsp.token_path(UID)))["valid"] is False
+
+
 async def test_patch_changes_what_it_names_and_nothing_else(emsp: Platform) -> None:
     token = await emsp.push(UID, visual_number="1", last_updated=at(-10))
     when = at(0)

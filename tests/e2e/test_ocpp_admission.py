@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,15 @@ STARTED = {
     "transactionInfo": {"transactionId": "TX1"},
     "evse": {"id": 1, "connectorId": 1},
 }
+
+
+@pytest.fixture(autouse=True)
+def no_traceback(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Whatever a station does, the log stays free of tracebacks."""
+    yield
+    logged = "".join(capfd.readouterr())
+    print(logged)
+    assert "Traceback" not in logged
 
 
 @pytest.fixture
@@ -495,13 +504,35 @@ async def test_promotion_asks_the_waiting_station_to_boot_again(house: House, ve
     # OCPP 2.0.1 part 2 B02.FR.02
     async with Raw(f"{house.ocpp_url}/NEW", version=version) as station:
         await station.boot()
-        await house.call("PUT", "stations/NEW", {})
+        async with asyncio.timeout(3):
+            await house.call("PUT", "stations/NEW", {})
         trigger = await station.asked("TriggerMessage")
         await station.reply(trigger, {"status": "Accepted"})
         accepted = await station.boot()
 
     assert trigger[3] == {"requestedMessage": "BootNotification"}
     assert accepted["status"] == "Accepted"
+
+
+async def test_promotion_with_a_password_sends_the_station_away_to_prove_it(house: House) -> None:
+    async with Raw(f"{house.ocpp_url}/NEW") as station:
+        await station.boot()
+        await house.call("PUT", "stations/NEW", {"security_profile": 1, "password": TEXT_PASSWORD})
+        await station.closed_with()
+    assert (await refusal(f"{house.ocpp_url}/NEW"))[0] == 401
+    async with Raw(f"{house.ocpp_url}/NEW", headers=basic("NEW", TEXT_PASSWORD)) as station:
+        assert (await station.boot())["status"] == "Accepted"
+
+
+async def test_a_promotion_outlives_a_restart(house: House) -> None:
+    async with Raw(f"{house.ocpp_url}/NEW") as station:
+        await station.boot()
+    await house.restart()
+    assert (await house.call("GET", "stations/NEW"))["admission"] == "PENDING"
+    await house.call("PUT", "stations/NEW", {})
+    await house.restart()
+    async with Raw(f"{house.ocpp_url}/NEW") as station:
+        assert (await station.boot())["status"] == "Accepted"
 
 
 async def test_what_a_pending_station_was_asked_for_is_answered(house: House) -> None:

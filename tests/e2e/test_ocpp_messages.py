@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,15 @@ from tests.e2e.raw import Raw, at
 QUIET = {"GATEWAY_OCPP__CONFIGURE_METERING": "false"}
 NOON = datetime.now(UTC) - timedelta(hours=3)
 INT32 = 2**31 - 1
+
+
+@pytest.fixture(autouse=True)
+def no_traceback(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Whatever a station does, the log stays free of tracebacks."""
+    yield
+    logged = "".join(capfd.readouterr())
+    print(logged)
+    assert "Traceback" not in logged
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The rules of the wire, judged by what a station hears: codes, ids, closes, and what the trace tells about them."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,15 @@ WRONG_PAYLOAD: dict[str, list[tuple[str, str, Any, str]]] = {
         ),
     ],
 }
+
+
+@pytest.fixture(autouse=True)
+def no_traceback(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Whatever a station does, the log stays free of tracebacks."""
+    yield
+    logged = "".join(capfd.readouterr())
+    print(logged)
+    assert "Traceback" not in logged
 
 
 @pytest.fixture
@@ -426,3 +436,31 @@ async def test_a_text_with_a_null_character_or_half_a_character_harms_nothing(ho
     assert half[0] in (3, 4)
     assert half[1] in ("half", "-1")
     assert start[:2] == [3, "start"]
+
+
+async def test_a_burst_of_thousands_is_answered_in_full(house: House) -> None:
+    async with Raw(url(house)) as station:
+        await station.boot()
+        for number in range(2_000):
+            await station.say([2, f"n{number}", "Heartbeat", {}])
+        heard = [(await station.hear())[1] for _ in range(2_000)]
+
+    assert heard == [f"n{number}" for number in range(2_000)]
+
+
+async def test_a_station_that_was_asked_for_a_report_may_send_more_at_once(house: House) -> None:
+    entry = {
+        "component": {"name": "ConnectedEV"},
+        "variable": {"name": "Notes"},
+        "variableAttribute": [{"value": "v" * 2_000}],
+    }
+    report = {"requestId": 1, "generatedAt": at(0), "seqNo": 0, "reportData": [entry] * 1_500}
+    async with Raw(url(house), version="2.0.1") as station:
+        await station.boot()
+        body = {"action": "GetBaseReport", "payload": {"requestId": 1, "reportBase": "FullInventory"}}
+        asking = asyncio.create_task(house.call("POST", "stations/CS1/calls", body))
+        await station.reply(await station.asked("GetBaseReport"), {"status": "Accepted"})
+        await asking
+        answer = await station.ask("NotifyReport", report)
+
+    assert answer == {}

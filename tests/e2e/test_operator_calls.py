@@ -319,6 +319,7 @@ async def test_a_call_that_breaks_the_schema_is_400_and_never_sent(house: House,
     assert status == 400, answer
     assert word in json.dumps(answer), answer
     assert answer["error"]["what"]
+    assert not answer["error"]["what"].startswith("$"), "the place stands apart"
 
 
 async def test_a_call_to_a_station_that_there_is_not_is_404(house: House) -> None:
@@ -642,3 +643,19 @@ async def test_sigint_stops_like_sigterm(process: GatewayProcess) -> None:
 
     assert await asyncio.to_thread(process._process.wait, 30) in (0, 130)
     assert "Traceback" not in process.log()
+
+
+@pytest.mark.parametrize(
+    ("call", "where"),
+    [
+        ({"action": "Fly", "payload": {}}, "$.action"),
+        ({"action": "Reset", "payload": {}}, "$.payload"),
+        ({"action": "Reset", "payload": {"type": "Warm"}}, "$.payload.type"),
+    ],
+)
+async def test_a_refused_call_names_the_place(house: House, call: dict[str, Any], where: str) -> None:
+    async with Raw(url(house)) as station:
+        await station.boot()
+        _, answer = await house.ask("POST", "stations/CS1/calls", call)
+
+    assert answer["error"]["where"] == where

@@ -11,14 +11,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import aiohttp
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
+from yarl import URL
 
-from tests.e2e.house import TOKEN, House
+from simulators.demo import tariff
+from tests.e2e.house import House, site
 from tests.fakes.ocpi_peer import FakePeer
 
 VERSION = "2.2.1"
@@ -56,6 +59,11 @@ class Answer:
         return {name: self.headers[name] for name in ROUTING if name in self.headers}
 
 
+def encode(token: str) -> str:
+    """A token as the Authorization header has it."""
+    return base64.b64encode(token.encode()).decode()
+
+
 async def send(
     method: str,
     url: str,
@@ -68,13 +76,13 @@ async def send(
     """One request with exactly these headers; `raw` is sent as it is."""
     sent = {"X-Request-ID": str(uuid4()), "X-Correlation-ID": str(uuid4())}
     if token is not None:
-        sent["Authorization"] = f"Token {base64.b64encode(token.encode()).decode()}"
+        sent["Authorization"] = f"Token {encode(token)}"
     payload = raw if raw is not None or body is None else orjson.dumps(body)
     if payload is not None:
         sent["Content-Type"] = "application/json"
     async with (
         aiohttp.ClientSession() as session,
-        session.request(method, url, data=payload, headers={**sent, **(headers or {})}) as response,
+        session.request(method, URL(url, encoded=True), data=payload, headers={**sent, **(headers or {})}) as response,
     ):
         content = await response.read()
         return Answer(response.status, response.headers.copy(), content, orjson.loads(content) if content else None)
@@ -134,7 +142,7 @@ class Platform:
         }
 
     def token_path(self, uid: str) -> str:
-        return f"tokens/{self.country_code}/{self.party_id}/{uid}"
+        return f"tokens/{self.country_code}/{self.party_id}/{quote(uid, safe='')}"
 
     async def push(self, uid: str, **changes: Any) -> dict[str, Any]:
         """PUT a token that must be taken."""
@@ -191,23 +199,6 @@ def next_link(answer: Answer) -> str | None:
     assert link.startswith("<http"), link
     assert link.endswith('>; rel="next"'), link
     return link[1:].partition(">")[0]
-
-
-def operator_url(house: House, path: str) -> str:
-    return f"http://127.0.0.1:{house.ports[2]}/api/v1/{path}"
-
-
-async def operate(
-    house: House, method: str, path: str, *, raw: bytes | None = None, authorization: str | None = f"Bearer {TOKEN}"
-) -> Answer:
-    """One request to the operator's API with exactly this body and Authorization header."""
-    headers = {} if authorization is None else {"Authorization": authorization}
-    async with (
-        aiohttp.ClientSession() as session,
-        session.request(method, operator_url(house, path), data=raw, headers=headers) as response,
-    ):
-        content = await response.read()
-        return Answer(response.status, response.headers.copy(), content, orjson.loads(content) if content else None)
 
 
 # --- OCPP
@@ -337,3 +328,25 @@ async def equip(house: House, *station_ids: str) -> None:
 def exact(content: bytes) -> Any:
     """JSON with every number as the Decimal that was written."""
     return json.loads(content, parse_float=Decimal, parse_int=Decimal)
+
+
+async def visits(house: House, count: int, uid: str, station_id: str = "CS1") -> None:
+    """So many finished visits, one after the other, each with its CDR."""
+    before = len(await house.items("cdrs"))
+    async with charger(house, station_id) as plug:
+        for number in range(count):
+            await plug.live(Visit(uid, now() - timedelta(hours=count - number), charging=timedelta(minutes=20)))
+    await house.wait_for_cdrs(before + count)
+
+
+async def put_sites(house: House, count: int) -> list[str]:
+    """So many locations without EVSEs."""
+    ids = [f"SITE-{number}" for number in range(count)]
+    for site_id in ids:
+        await house.call("PUT", f"locations/{site_id}", {**site(), "id": site_id})
+    return ids
+
+
+async def put_tariffs(house: House, count: int) -> None:
+    for number in range(count):
+        await house.call("PUT", f"tariffs/T{number}", {**tariff(), "id": f"T{number}"})

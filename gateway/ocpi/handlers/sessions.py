@@ -1,5 +1,6 @@
 """Sessions, the sender's interface (OCPI 2.2.1 mod_sessions 9.2.1): of the partner's own tokens only."""
 
+from gateway.flows.session_costs import find_cost
 from gateway.ocpi.envelope import Reply
 from gateway.ocpi.exchange import Exchange
 from gateway.ocpi.pagination import parse_page_request
@@ -10,9 +11,10 @@ async def list_sessions(exchange: Exchange) -> Reply:
     asked = parse_page_request(exchange.request.query, max_limit=edge.limits.sessions, needs_date_from=True)
     party = str(exchange.party) if exchange.party else None
     page = await edge.store.page_sessions(exchange.partner.id, party, asked.asked)
+    render = exchange.version.render_session
     bodies = exchange.render_page(
         "session",
         [(session.id, (session.revision, session.last_updated), session) for session in page.items],
-        exchange.version.render_session,
+        lambda session: render(session, find_cost(session)),
     )
     return exchange.reply_page(asked, page, bodies)

@@ -8,12 +8,9 @@ from gateway.ocpi.pagination import parse_page_request
 
 async def list_tariffs(exchange: Exchange) -> Reply:
     """A tariff that the version cannot say exactly is not there for it, and is not counted."""
-    edge, render = exchange.edge, exchange.version.render_tariff
+    edge = exchange.edge
     asked = parse_page_request(exchange.request.query, max_limit=edge.limits.tariffs)
-    bodies = {
-        tariff.id: body
-        for tariff in visible_tariffs(edge.catalog, exchange.party)
-        if (body := exchange.render("tariff", tariff.id, tariff.last_updated, tariff, render)) is not None
-    }
-    page = page_of([edge.catalog.tariffs[tariff_id] for tariff_id in bodies], asked.asked)
+    tariffs = visible_tariffs(edge.catalog, exchange.party)
+    bodies = exchange.render_tariffs(tariffs)
+    page = page_of([tariff for tariff in tariffs if bodies[tariff.id] is not None], asked.asked)
     return exchange.reply_page(asked, page, [bodies[tariff.id] for tariff in page.items])

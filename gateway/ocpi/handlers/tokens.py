@@ -25,7 +25,7 @@ async def patch_token(exchange: Exchange) -> Reply:
 
 
 def _key(exchange: Exchange) -> TokenKey:
-    path, type_ = exchange.path, exchange.request.query.get("type")
-    if type_ is not None and not type_.replace("_", "").isalpha():
+    path, type_ = exchange.path, exchange.request.query.get("type", "")
+    if type_ and not type_.replace("_", "").isalpha():
         raise WireError("type", f"not a token type: {type_[:40]!r}")
-    return token_key(path["country_code"], path["party_id"], path["token_uid"], type_ and type_.upper())
+    return token_key(path["country_code"], path["party_id"], path["token_uid"], type_.upper())

@@ -32,7 +32,8 @@ def render_cdr(cdr: Cdr) -> dict[str, Any]:
         "total_time_cost": totals.time,
         "total_parking_cost": totals.parking,
     }
-    tariff_id = terms.tariff.id if terms.tariff else None
+    tariffs = _render_tariffs(terms.tariff)
+    tariff_id = tariffs[0]["id"] if tariffs else None
     return without_absent(
         {
             "country_code": cdr.party.country_code,
@@ -46,7 +47,7 @@ def render_cdr(cdr: Cdr) -> dict[str, Any]:
             "authorization_reference": terms.authorization_reference,
             "cdr_location": _render_cdr_location(terms.place),
             "currency": cdr.currency,
-            "tariffs": _render_tariffs(terms.tariff),
+            "tariffs": tariffs,
             "charging_periods": [
                 render_period(period.start_at, period.phase, period.duration_s, period.energy_wh, tariff_id)
                 for period in cdr.periods
@@ -105,6 +106,11 @@ def _render_cdr_location(place: Place) -> dict[str, Any]:
             "connector_power_type": connector.power_type,
         }
     )
+
+
+def may_name(tariff: Tariff | None) -> bool:
+    """A tariff that partners cannot read in this version is not referred to either."""
+    return bool(_render_tariffs(tariff))
 
 
 def _render_tariffs(tariff: Tariff | None) -> list[dict[str, Any]]:

@@ -7,16 +7,17 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from gateway.domain.money import Price
 from gateway.domain.sessions import Ledger, Session
-from gateway.ocpi.v221.cdrs import render_cdr_token, render_period
-from gateway.ocpi.v221.common import render_kwh
+from gateway.ocpi.v221.cdrs import may_name, render_cdr_token, render_period
+from gateway.ocpi.v221.common import render_kwh, render_price
 from gateway.ocpi.wire import CannotSayError, render_time, without_absent
 
 NO_CURRENCY = "XXX"  # ISO 4217: no currency involved; the field is required, and no tariff applies
 
 
-def render_session(session: Session) -> dict[str, Any]:
-    """`total_cost` is left out: 0 would mean free of charge, and the cost is known with the CDR."""
+def render_session(session: Session, cost: Price | None = None) -> dict[str, Any]:
+    """`total_cost` is left out where it is not known: 0 would mean free of charge."""
     terms, ledger = session.terms, session.ledger
     if terms.token is None or terms.place is None:
         raise CannotSayError(f"session {session.id} has no eMSP token or its plug has no location")
@@ -36,7 +37,10 @@ def render_session(session: Session) -> dict[str, Any]:
             "evse_uid": terms.place.evse.uid,
             "connector_id": terms.place.connector.id,
             "currency": terms.tariff.currency if terms.tariff else NO_CURRENCY,
-            "charging_periods": _render_periods(ledger, terms.tariff.id if terms.tariff else None),
+            "charging_periods": _render_periods(
+                ledger, terms.tariff.id if terms.tariff and may_name(terms.tariff) else None
+            ),
+            "total_cost": render_price(cost) if cost else None,
             "status": session.status.value,
             "last_updated": render_time(session.last_updated),
         }

@@ -11,12 +11,12 @@ from gateway.domain.events import (
     TransactionReported,
 )
 from gateway.domain.meters import Reading
+from gateway.domain.quick import quick
 from gateway.domain.sessions import ChargingState, FactKind
 from gateway.domain.stations import Admission, ConnectorState, OccupiedBy
 from gateway.domain.tokens import Authorization, AuthStatus, IdToken
 from gateway.errors import WireError
 from gateway.ocpp.message import Handler, Message, Stories
-from gateway.ocpp.quick import quick
 from gateway.ocpp.samples import make_reading, parse_number, parse_samples
 from gateway.ocpp.times import parse_optional_time, parse_time, render_time
 

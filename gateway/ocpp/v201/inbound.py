@@ -9,12 +9,12 @@ from gateway.domain.events import (
     StatusReported,
     TransactionReported,
 )
+from gateway.domain.quick import quick
 from gateway.domain.sessions import ChargingState, FactKind
 from gateway.domain.stations import Admission, ConnectorState
 from gateway.domain.tokens import Authorization, AuthStatus, IdToken
 from gateway.errors import WireError
 from gateway.ocpp.message import Handler, Message, Stories
-from gateway.ocpp.quick import quick
 from gateway.ocpp.samples import NO_SAMPLES, parse_samples
 from gateway.ocpp.times import parse_time, render_time
 from gateway.ocpp.v201.reports import fold_report
@@ -56,6 +56,8 @@ CHARGING_STATES: Final = {
 KINDS: Final = {"Started": FactKind.STARTED, "Updated": FactKind.UPDATED, "Ended": FactKind.ENDED}
 
 ID_TOKEN_LENGTH: Final = 36
+MAX_NUMBER: Final = 2**31 - 1  # an integer has 32 bits (OCPP 2.0.1 part 2 2.1.4)
+MAX_SEQ_NO: Final = 2**53  # some stations number by the clock
 
 
 async def on_boot_notification(message: Message, stories: Stories) -> dict[str, Any]:
@@ -121,11 +123,11 @@ async def on_transaction_event(message: Message, stories: Stories) -> dict[str, 
             at=at,
             at_raw=at_raw,
             evse_no=parse_number_of(evse["id"], "$.evse.id") if evse else None,
-            connector_no=evse.get("connectorId") if evse else None,
+            connector_no=_find_connector_no(evse, "$.evse.connectorId"),
             id_token=parse_id_token(id_token) if id_token else None,
             readings=samples.readings,
             charging_state=CHARGING_STATES.get(transaction.get("chargingState")),
-            seq_no=payload["seqNo"],
+            seq_no=_parse_seq_no(payload["seqNo"]),
             trigger=payload["triggerReason"],
             stop_reason=transaction.get("stoppedReason"),
             offline=payload.get("offline", False),
@@ -202,7 +204,7 @@ async def on_security_event(message: Message, stories: Stories) -> None:
 
 def parse_number_of(number: int, path: str) -> int:
     """The number of an EVSE or connector; 0 is the whole that it belongs to."""
-    if number < 0:
+    if not 0 <= number <= MAX_NUMBER:
         raise WireError(path, f"no EVSE or connector has the number {number}")
     return int(number)
 
@@ -232,6 +234,17 @@ def render_quarantined(_action: str, _transaction_id: str | None) -> dict[str, A
     return {}
 
 
+def _find_connector_no(evse: dict[str, Any] | None, path: str) -> int | None:
+    number = evse.get("connectorId") if evse else None
+    return None if number is None else parse_number_of(number, path)
+
+
+def _parse_seq_no(number: int) -> int:
+    if not 0 <= number <= MAX_SEQ_NO:
+        raise WireError("$.seqNo", f"not a sequence number: {number}")
+    return int(number)
+
+
 def _parse_kind(event_type: str) -> FactKind:
     try:
         return KINDS[event_type]
@@ -248,8 +261,8 @@ def _find_status(message: Message, event: dict[str, Any], number: int) -> Status
     at, at_raw, flags = parse_time(event["timestamp"], message.received_at)
     return StatusReported(
         receipt=message.receipt(),
-        evse_no=evse.get("id", 0),
-        connector_no=evse.get("connectorId", 0),
+        evse_no=parse_number_of(evse.get("id", 0), f"$.eventData[{number}].component.evse.id"),
+        connector_no=parse_number_of(evse.get("connectorId", 0), f"$.eventData[{number}].component.evse.connectorId"),
         state=parse_state(event["actualValue"], f"$.eventData[{number}].actualValue"),
         at=at,
         at_raw=at_raw,

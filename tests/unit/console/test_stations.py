@@ -187,7 +187,8 @@ async def test_a_payload_that_breaks_the_schema_is_400_and_not_sent(client: Test
     response = await client.post(f"{API}/CP1/calls", json={"action": "Reset"})
 
     assert response.status == 400
-    assert (await response.json())["error"]["what"] == "$.type: is required"
+    error = (await response.json())["error"]
+    assert (error["where"], error["what"]) == ("$.payload.type", "is required")
 
 
 @pytest.mark.parametrize(

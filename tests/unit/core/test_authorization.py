@@ -81,3 +81,24 @@ def test_a_swiped_card_is_not_an_app_user() -> None:
 
 def test_a_key_code_is_nobodys_roaming_token() -> None:
     assert decide_authorization(IdToken(value="04AABBCC", type="KeyCode"), None, [TOKEN]).status is AuthStatus.UNKNOWN
+
+
+def test_two_emsps_behind_one_hub_are_told_apart_too() -> None:
+    behind_the_hub = replace(OTHER, partner_id=TOKEN.partner_id)
+
+    decision = decide_authorization(CARD, None, [TOKEN, behind_the_hub])
+
+    assert decision.status is AuthStatus.AMBIGUOUS
+    assert "one hub" in decision.reason
+
+
+def test_two_kinds_of_token_of_one_emsp_with_one_uid_are_one_driver() -> None:
+    decision = decide_authorization(CARD, None, [replace(TOKEN, type="OTHER"), TOKEN])
+
+    assert decision.token == TOKEN
+
+
+def test_a_preferred_emsp_whose_token_is_invalid_leaves_the_other() -> None:
+    preference = LocalToken(uid="04AABBCC", last_updated=THEN, preferred_partner_id="P2")
+
+    assert decide_authorization(CARD, preference, [TOKEN, replace(OTHER, valid=False)]).token == TOKEN

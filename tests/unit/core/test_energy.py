@@ -21,6 +21,11 @@ def reading(value: str, **changes: object) -> Reading:
         (reading("1.5", unit="KWH"), Decimal(1500)),
         (reading("15", multiplier=2), Decimal(1500)),
         (reading("1.5", unit="kWh", multiplier=-3), Decimal("1.5")),
+        (reading("15", unit="wh"), Decimal(15)),
+        (reading("1E+20"), None),
+        (reading("1", multiplier=900), None),
+        (reading("1", multiplier=-900), None),
+        (reading("5", unit=""), None),
         (reading("7.4", measurand="Power.Active.Import", unit="kW"), None),
         (reading("5", measurand="Energy.Active.Export.Register"), None),
         (reading("-1"), None),
@@ -57,6 +62,13 @@ def test_phases_are_summed_where_there_is_no_total() -> None:
 
 def test_the_inlet_serves_where_nothing_else_is_told() -> None:
     assert list(registers_of([reading("999", location="Inlet")])) == [(AT, Decimal(999))]
+
+
+def test_the_resolution_of_the_meter_is_kept() -> None:
+    wh = energy_wh_of(reading("1000", unit="kWh"))
+
+    assert wh is not None
+    assert wh.as_tuple().exponent == 3
 
 
 def test_moments_come_in_order_of_time() -> None:

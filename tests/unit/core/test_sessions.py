@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order
+from gateway.core.sessions import _draft_of, _ledger_of, begin_ledger, extend_ledger, fold_facts, is_in_order, is_new
 from gateway.domain.meters import Reading
 from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Phase
 from gateway.domain.tokens import IdToken
@@ -29,7 +29,11 @@ def after(minutes: float) -> datetime:
     return NOON + timedelta(minutes=minutes)
 
 
-def metered(minutes: float, wh: str, **changes: object) -> Fact:
+def reading(minutes: float, value: str, **changes: str) -> Reading:
+    return Reading(at=after(minutes), value=Decimal(value), **changes)  # type: ignore[arg-type]
+
+
+def metered(minutes: float, wh: str, *, unit: str = "Wh", **changes: object) -> Fact:
     at = after(minutes)
     fact = Fact(
         kind=FactKind.METERED,
@@ -38,7 +42,7 @@ def metered(minutes: float, wh: str, **changes: object) -> Fact:
         at_raw=at.isoformat(),
         received_at=at,
         message_id=f"m{minutes}",
-        readings=(Reading(at=at, value=Decimal(wh)),),
+        readings=(reading(minutes, wh, unit=unit),),
     )
     return replace(fact, **changes)  # type: ignore[arg-type]
 
@@ -53,8 +57,13 @@ def state(minutes: float, charging_state: ChargingState) -> Fact:
     )
 
 
-def stop(minutes: float, wh: str, kind: FactKind = FactKind.ENDED) -> Fact:
-    return metered(minutes, wh, kind=kind, key=f"e{minutes}", stop_reason="Local")
+def stop(minutes: float, wh: str, **changes: object) -> Fact:
+    return metered(minutes, wh, **{"kind": FactKind.ENDED, "key": f"e{minutes}", "stop_reason": "Local", **changes})  # type: ignore[arg-type]
+
+
+ABANDONED = replace(
+    START, kind=FactKind.ABANDONED, key="abandoned", at=after(10), at_raw="", id_token=None, readings=()
+)
 
 
 def phases(ledger: Ledger) -> list[tuple[datetime, Phase, Decimal]]:
@@ -173,10 +182,128 @@ def test_a_session_without_driver_begins_when_the_driver_is_known() -> None:
 
 
 def test_the_stations_own_end_beats_that_of_the_gateway() -> None:
-    ledger = fold_facts([START, metered(10, "3000"), stop(10, "3000", FactKind.ABANDONED), stop(30, "7000")])
+    ledger = fold_facts([START, metered(10, "3000"), ABANDONED, metered(20, "5000"), stop(30, "7000")])
 
-    assert ledger.ended_at == after(30)
+    assert (ledger.ended_at, ledger.energy_wh) == (after(30), 6000)
     assert "abandoned" not in ledger.flags
+
+
+def test_an_end_by_the_gateway_lies_where_the_last_fact_does() -> None:
+    ledger = fold_facts([START, metered(10, "3000"), ABANDONED])
+    longer = fold_facts([START, metered(10, "3000"), ABANDONED, metered(20, "5000")])
+
+    assert (ledger.ended_at, ledger.energy_wh, ledger.flags) == (after(10), 2000, {"abandoned"})
+    assert (longer.ended_at, longer.energy_wh, longer.flags) == (after(20), 4000, {"abandoned"})
+
+
+def test_the_first_of_two_ends_counts() -> None:
+    assert fold_facts([START, stop(30, "7000"), stop(20, "5000")]).ended_at == after(20)
+
+
+def test_readings_before_the_start_are_no_part_of_the_session() -> None:
+    ledger = fold_facts(
+        [START, metered(-5, "400"), stop(20, "6000", readings=(reading(-1, "900"), reading(20, "6000")))]
+    )
+
+    assert (ledger.energy_wh, ledger.segments, ledger.start_register_wh) == (5000, 1, 1000)
+
+
+def test_a_state_before_the_start_holds_at_the_start() -> None:
+    ledger = fold_facts([START, state(-1, ChargingState.SUSPENDED_EV), stop(20, "1000")])
+
+    assert phases(ledger) == [(NOON, Phase.PARKING, 0)]
+
+
+def test_without_a_start_the_session_began_with_the_first_reading_known() -> None:
+    ledger = fold_facts([stop(20, "6000", readings=(reading(5, "1000"), reading(20, "6000")))])
+
+    assert (ledger.started_at, ledger.energy_wh, ledger.has_started) == (after(5), 5000, False)
+
+
+def test_a_reading_taken_a_moment_before_its_start_or_after_its_end_is_theirs() -> None:
+    begun = replace(START, readings=(reading(-0.02, "1000"),))
+    over = stop(20, "6000", readings=(reading(20.02, "6000"),))
+
+    ledger = fold_facts([begun, over])
+
+    assert (ledger.energy_wh, ledger.started_at, ledger.ended_at) == (5000, NOON, after(20))
+
+
+def test_an_end_before_its_start_is_at_the_start_and_keeps_its_register() -> None:
+    ledger = fold_facts([START, stop(-3, "6000")])
+
+    assert (ledger.ended_at, ledger.energy_wh) == (NOON, 5000)
+
+
+def test_at_one_moment_the_register_of_the_start_is_first_and_that_of_the_end_last() -> None:
+    facts = [
+        replace(START, seq_no=9),
+        replace(metered(0, "1005"), seq_no=1),
+        replace(metered(20, "5990"), seq_no=8),
+        replace(stop(20, "6000"), seq_no=2),
+    ]
+
+    for given_facts in (facts, facts[::-1]):
+        ledger = fold_facts(given_facts)
+        assert (ledger.start_register_wh, ledger.register_wh, ledger.energy_wh) == (1000, 6000, 5000)
+        assert ledger.segments == 1
+
+
+UNDATED = {"flags": ("time_replaced",)}
+
+
+def test_an_undated_start_is_the_first_whenever_it_was_received() -> None:
+    begun = replace(START, at=after(30), received_at=after(30), readings=(reading(30, "1000"),), **UNDATED)  # type: ignore[arg-type]
+
+    ledger = fold_facts([metered(10, "3000"), stop(20, "6000"), begun])
+
+    assert (ledger.started_at, ledger.energy_wh) == (after(10), 5000)
+
+
+def test_an_undated_fact_lies_no_later_than_what_was_numbered_after_it() -> None:
+    facts = [
+        replace(START, seq_no=0),
+        metered(40, "3000", seq_no=1, charging_state=ChargingState.SUSPENDED_EV, **UNDATED),
+        metered(15, "3500", seq_no=2),
+        stop(20, "6000", seq_no=3),
+    ]
+
+    ledger = fold_facts(facts)
+
+    assert [period.start_at for period in ledger.periods] == [NOON, after(15)]
+    assert (ledger.energy_wh, ledger.last_at) == (5000, after(40))
+
+
+def test_the_session_begins_with_the_driver_it_is_billed_to() -> None:
+    refused = metered(1, "1000", id_token=IdToken(value="STRANGER"))
+    shown = metered(3, "1500", id_token=CARD)
+    facts = [replace(START, id_token=None), refused, shown, stop(20, "6000", id_token=IdToken(value="OTHER"))]
+
+    assert fold_facts(facts, CARD).started_at == after(3)
+    assert fold_facts(facts, IdToken(value="OTHER")).started_at == NOON, "a card at the end begins nothing"
+    assert fold_facts(facts).started_at == after(1)
+
+
+def test_a_number_told_twice_counts_once() -> None:
+    facts = [replace(START, seq_no=0), metered(5, "2000", seq_no=1), metered(6, "2100", seq_no=1)]
+
+    assert fold_facts([*facts, stop(9, "3000", seq_no=3)]).has_gap
+    assert not is_in_order(fold_facts(facts[:2]), facts[2])
+
+
+def test_samples_in_whole_kwh_do_not_seem_to_fall_below_a_start_in_wh() -> None:
+    begun = replace(START, readings=(reading(0, "1000999"),))
+    facts = [begun, *(metered(minute, kwh, unit="kWh") for minute, kwh in ((5, "1000"), (10, "1001")))]
+
+    ledger = fold_facts([*facts, stop(20, "1001500")])
+
+    assert (ledger.energy_wh, ledger.segments, ledger.flags) == (501, 1, frozenset())
+
+
+def test_a_meter_that_was_reset_is_seen_in_kwh_too() -> None:
+    ledger = fold_facts([START, metered(10, "8", unit="kWh"), metered(20, "0", unit="kWh"), stop(30, "2", unit="kWh")])
+
+    assert (ledger.energy_wh, ledger.segments) == (9000, 2)
 
 
 def test_numbered_facts_show_their_gaps() -> None:
@@ -196,6 +323,27 @@ def test_a_repeated_moment_is_not_in_order() -> None:
     assert not is_in_order(ledger, old_reading)
 
 
+def power(minutes: float, **changes: object) -> Fact:
+    watts = replace(reading(minutes, "7400", unit="W"), measurand="Power.Active.Import")
+    return metered(minutes, "0", **{"key": f"p{minutes}", "readings": (watts,), **changes})  # type: ignore[arg-type]
+
+
+def test_readings_that_are_no_energy_are_in_order_at_any_time_but_may_be_repeated() -> None:
+    ledger = fold_facts([START, metered(10, "3000")])
+
+    assert is_in_order(ledger, power(10))
+    assert is_in_order(ledger, power(5))
+    assert not is_new(ledger, power(10))
+    assert is_new(ledger, power(11))
+    assert not is_new(ledger, power(11, flags=("time_replaced",)))
+    assert not is_in_order(ledger, power(10, charging_state=ChargingState.CHARGING))
+    assert not is_in_order(ledger, power(10, id_token=CARD))
+    assert not is_in_order(fold_facts([stop(20, "3000")]), power(10))
+    assert not is_in_order(fold_facts([metered(10, "3000")]), power(9)), "without a start it may be the beginning"
+    undated = fold_facts([START, metered(10, "3000", **UNDATED)])
+    assert not is_in_order(undated, power(10)), "it may show how late an undated fact can be"
+
+
 STATES = st.sampled_from(list(ChargingState))
 
 
@@ -207,7 +355,9 @@ def histories(draw: st.DrawFn) -> list[Fact]:
         minute += draw(st.integers(1, 20))
         wh += draw(st.integers(-500, 5000))
         fact = metered(minute, str(max(wh, 0))) if draw(st.booleans()) else state(minute, draw(STATES))
-        facts.append(replace(fact, key=f"{index}", seq_no=draw(st.none() | st.just(index))))
+        facts.append(replace(fact, key=f"{index}", seq_no=draw(st.none() | st.just(2 * index))))
+        if draw(st.booleans()):
+            facts.append(power(minute - draw(st.integers(0, minute)), key=f"p{index}"))
     if draw(st.booleans()):
         facts.append(stop(minute + 1, str(max(wh, 0) + draw(st.integers(0, 900)))))
     return facts
@@ -238,3 +388,11 @@ def test_the_energy_of_the_periods_is_that_of_the_session_and_never_falls(facts:
     for ledger in drawn:
         assert sum(period.energy_wh for period in ledger.periods) == ledger.energy_wh
     assert all(earlier.energy_wh <= later.energy_wh for earlier, later in pairwise(drawn))
+
+
+def test_a_ledger_comes_back_from_its_draft() -> None:
+    facts = [replace(START, seq_no=3), metered(5, "2000"), state(7, ChargingState.SUSPENDED_EV), stop(9, "2500")]
+    ledger = fold_facts(facts)
+
+    assert _ledger_of(_draft_of(ledger)) == ledger
+    assert {field.name for field in fields(_draft_of(ledger))} == {field.name for field in fields(Ledger)}

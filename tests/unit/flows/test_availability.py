@@ -76,12 +76,14 @@ async def test_one_plug_says_nothing_of_another(stage: Stage) -> None:
 
 
 async def test_the_busiest_plug_of_an_evse_is_its_status(stage: Stage) -> None:
-    free = status(0, "Available", evse_no=3, connector_no=1)
-    taken = status(1, "Charging", evse_no=3, connector_no=2)
+    first = status(0, "Available", evse_no=3, connector_no=1)
+    second = status(0, "Available", evse_no=3, connector_no=2)
 
-    await stage.send(free)
+    await stage.send(first)
+    assert stage.status_of(3) is UNKNOWN, "nothing is known of the other plug"
+    await stage.send(second)
     assert stage.status_of(3) is AVAILABLE
-    await stage.send(taken)
+    await stage.send(status(1, "Charging", evse_no=3, connector_no=2))
     assert stage.status_of(3) is CHARGING
 
 

@@ -24,6 +24,7 @@ from tests.unit.flows.words import (
     ended,
     metered,
     reading,
+    receipt,
     start,
     started,
     status,
@@ -167,6 +168,23 @@ async def test_facts_without_a_time_of_their_own_are_known_by_their_words(stage:
     assert session.ledger.energy_wh == 5500
     assert "time_replaced" in session.ledger.flags
     assert session.ledger == await refold(stage)
+
+
+async def test_readings_in_messages_of_their_own_with_the_same_time_cost_no_fold(stage: Stage) -> None:
+    watts = metered(10, 7400)
+    watts = replace(
+        watts,
+        receipt=receipt("MeterValues", "watts"),
+        readings=(replace(watts.readings[0], measurand="Power.Active.Import", unit="W"),),
+    )
+    await stage.send_all(start(), metered(10, 3000))
+    stage.store.reads.clear()
+
+    await stage.send_all(watts, watts)
+
+    assert stage.store.reads == ["has_fact", "has_fact"]
+    assert (await stage.load_session()).ledger == await refold(stage)
+    assert len(await stage.load_facts()) == 3
 
 
 # --- out of order ---

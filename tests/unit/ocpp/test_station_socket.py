@@ -77,7 +77,7 @@ class Reader:
 
     async def feed(self, chunk: bytes) -> None:
         self.socket.data_received(chunk)
-        while self.socket._queued:
+        while len(self.socket._queued or ()) > self.socket._is_in_fragments:  # whole messages
             message = await self.socket.recv(decode=False)
             assert self.socket.on_received()
             self.texts.append(decode_text(message))

@@ -147,12 +147,15 @@ def _create_sessions() -> None:
         "late_facts",
         _number("no"),
         _text("station_id"),
-        _text("session_id", nullable=True),
+        _text("session_id"),
         _text("reason"),
         _text("fact_key"),
         _bigint("at_us"),
         _text("body"),
         sa.PrimaryKeyConstraint("no", name="pk_late_facts"),
+        sa.UniqueConstraint(
+            "station_id", "session_id", "fact_key", name="uq_late_facts_station_id_session_id_fact_key"
+        ),
     )
 
 

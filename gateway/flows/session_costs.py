@@ -1,0 +1,22 @@
+"""What a session costs so far, for those who watch it run."""
+
+from decimal import Decimal
+
+from gateway.core.cdrs import bill_periods_until, usage_of
+from gateway.core.pricing import find_pricing_obstacle, price_usage
+from gateway.domain.money import Price
+from gateway.domain.sessions import Session, SessionStatus
+
+
+def find_cost(session: Session) -> Price | None:
+    """The cost as if the session had ended with its latest fact; for one that has ended that of its CDR.
+
+    None where nothing can be said: without a tariff that can be priced, and as long as a running session costs
+    nothing, for a cost of 0 means that it is free of charge (OCPI 2.2.1 mod_sessions 9.3.1 total_cost).
+    """
+    ledger, tariff = session.ledger, session.terms.tariff
+    if tariff is None or session.status is SessionStatus.INVALID or find_pricing_obstacle(tariff) is not None:
+        return None
+    until = ledger.ended_at or ledger.last_at
+    cost = price_usage(tariff, usage_of(bill_periods_until(ledger, until))).cost
+    return None if session.is_open and cost.before_taxes == Decimal(0) else cost
