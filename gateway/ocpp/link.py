@@ -122,10 +122,11 @@ class Link:
         try:
             while True:
                 message = await socket.recv(decode=False)
+                # It counts as waiting until it is taken: what comes meanwhile must not overtake it.
+                await self._wait_for_room()
                 if not socket.on_received():
                     await self._refuse_binary(message)
                     return
-                await self._wait_for_room()
                 self._on_message(decode_text(message))
         except ConnectionClosed as closed:
             self._trace_end(closed)

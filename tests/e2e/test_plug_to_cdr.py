@@ -95,7 +95,9 @@ async def test_a_session_whose_station_forgot_it_is_given_up_and_billed_by_its_l
     """The first sweep of a new start finds it: nothing was heard for longer than the limit, and the plug is free."""
     scenario = load_scenario("16-reboot-ghost").model_copy(update={"token": UID})
     assert scenario.expect is not None
-    async with House(tmp_path, env={"GATEWAY_SESSIONS__GHOST_AFTER_S": "0"}) as house:
+    async with House(
+        tmp_path, env={"GATEWAY_SESSIONS__GHOST_AFTER_S": "0", "GATEWAY_OCPP__RESTART_GRACE_S": "0"}
+    ) as house:
         await house.provision("CS1", password="secret-of-the-station", security_profile=1)
         await house.call("PUT", f"tokens/{UID}", {"status": "accepted"})
         await live(house, scenario, "CS1", "1.6")
