@@ -146,9 +146,7 @@ class Gateway:
         self._stack.push_async_callback(_cancelled, asyncio.create_task(keeper.run()))
 
         public_url = config.ocpi.public_url or _local_url(config)
-        client = OcpiClient(
-            allow_insecure=config.ocpi.allow_insecure_partners, timeout_s=config.ocpi.request_timeout_s
-        )
+        client = OcpiClient(allow_insecure=config.ocpi.allow_insecure_partners, timeout_s=config.ocpi.request_timeout_s)
         self._stack.push_async_callback(client.close)
         registration = Registration(
             store=store,
