@@ -4,7 +4,7 @@ A `Work` is data.  The store stamps `last_updated` and `revision`, commits all c
 stamped objects to its subscriber before the caller goes on: memory is what the store says, never what the caller hopes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -246,7 +246,7 @@ class Store(Protocol):
     Raises of `commit`: RevisionConflictError, ConflictError, StoreDownError, StoreFullError.
     """
 
-    async def commit(self, work: Work, *, bulk: bool = False) -> Sequence[Change]: ...
+    def commit(self, work: Work, *, bulk: bool = False) -> Awaitable[Sequence[Change]]: ...
 
     # whole tables that fit in memory, read at start
     async def load_stations(self) -> Sequence[Station]: ...
@@ -287,6 +287,13 @@ class Store(Protocol):
     """Published sessions of a partner's tokens, in order of creation; `party` ("CC*PID") narrows to one of ours."""
 
     async def page_cdrs(self, partner_id: str, party: str | None, version: str, page: PageAsked) -> Page[CdrRow]: ...
+    async def find_joined_cdrs(
+        self, partner_id: str, version: str, page: PageAsked
+    ) -> tuple[Page[CdrRow], bytes] | None: ...
+
+    """The page, without its items, and their JSON joined by commas; None unless each was shown in this version
+    before."""
+
     async def save_cdr_renderings(self, version: str, bodies: Sequence[tuple[str, bytes]]) -> None: ...
     async def list_sessions(
         self, *, limit: int, offset: int = 0, station_id: str | None = None

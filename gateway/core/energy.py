@@ -44,7 +44,7 @@ def registers_of(readings: Iterable[Reading]) -> Iterator[tuple[datetime, Decima
     """
     moments: dict[datetime, dict[str, Decimal]] = {}
     for reading in readings:
-        value = energy_wh_of(reading)
+        value = energy_wh_of(reading) if reading.measurand == ENERGY_IMPORT else None
         if value is not None:
             moments.setdefault(reading.at, {})[_source_of(reading)] = value
     for at in moments if len(moments) < 2 else sorted(moments):

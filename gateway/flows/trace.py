@@ -2,10 +2,9 @@
 
 from collections import deque
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway.domain.ids import station_key
-from gateway.domain.quick import quick
 from gateway.ports import Clock, SaveIncident, TraceEntry
 
 FRAMES = 20_000
@@ -16,7 +15,8 @@ QUIET = timedelta(seconds=10)
 KNOWN_LIMIT = 10_000
 INCIDENT_LIMIT = 1_000
 
-_make_entry = quick(TraceEntry)
+_Entry = tuple[datetime, str, str, str, str | None]
+"""The fields of a TraceEntry: most entries are never looked at."""
 
 
 class TraceRing:
@@ -29,26 +29,26 @@ class TraceRing:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._incidents: list[SaveIncident] = []
-        self._entries: deque[TraceEntry] = deque()
+        self._entries: deque[_Entry] = deque()
         self._bytes = 0
-        self._last: dict[tuple[str, str], TraceEntry] = {}
+        self._last: dict[tuple[str, str], tuple[datetime, str]] = {}
 
     def frame(self, station_id: str, direction: str, text: str) -> None:
         """Keep a frame; cheap, for it is called for every one."""
-        self._keep(_make_entry(self._clock.now(), station_id, direction, text))
+        self._keep(station_id, direction, text, None, self._clock.now())
 
     def event(self, station_id: str, kind: str, text: str) -> None:
         """Keep something a person must see."""
-        entry = TraceEntry(self._clock.now(), station_id, "event", text, kind)
-        self._keep(entry)
+        at = self._clock.now()
+        self._keep(station_id, "event", text, kind, at)
         known = self._last.get((station_id, kind))
-        if known is not None and known.text == text and entry.at - known.at < QUIET:
+        if known is not None and known[1] == text and at - known[0] < QUIET:
             return
         if len(self._last) >= KNOWN_LIMIT:
             self._last.clear()
-        self._last[station_id, kind] = entry
+        self._last[station_id, kind] = (at, text)
         if len(self._incidents) < INCIDENT_LIMIT:
-            self._incidents.append(SaveIncident(station_id, entry.at, kind, text[:TEXT_LIMIT]))
+            self._incidents.append(SaveIncident(station_id, at, kind, text[:TEXT_LIMIT]))
 
     def take_incidents(self) -> Sequence[SaveIncident]:
         """The events since the last call that are to be kept on disk."""
@@ -63,19 +63,17 @@ class TraceRing:
         """The newest `limit` entries, of one station or of all, oldest first."""
         key = None if station_id is None else station_key(station_id)
         found: list[TraceEntry] = []
-        for entry in reversed(self._entries):
-            if key is None or station_key(entry.station_id) == key:
-                found.append(entry)
+        for at, of, direction, text, reason in reversed(self._entries):
+            if key is None or station_key(of) == key:
+                found.append(TraceEntry(at, of, direction, text, reason))
                 if len(found) >= limit:
                     break
         return found[::-1]
 
-    def _keep(self, entry: TraceEntry) -> None:
-        size = len(entry.text)
-        if size > TEXT_LIMIT:
-            entry = TraceEntry(entry.at, entry.station_id, entry.direction, entry.text[:TEXT_LIMIT] + "…", entry.reason)
-        entries = self._entries
-        entries.append(entry)
-        self._bytes += size if size <= TEXT_LIMIT else len(entry.text)
-        while len(entries) > FRAMES or self._bytes > BYTES:
-            self._bytes -= len(entries.popleft().text)
+    def _keep(self, station_id: str, direction: str, text: str, reason: str | None, at: datetime) -> None:
+        if len(text) > TEXT_LIMIT:
+            text = text[:TEXT_LIMIT] + "…"
+        self._entries.append((at, station_id, direction, text, reason))
+        self._bytes += len(text)
+        while len(self._entries) > FRAMES or self._bytes > BYTES:
+            self._bytes -= len(self._entries.popleft()[3])

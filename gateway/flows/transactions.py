@@ -17,7 +17,7 @@ from gateway.core.tariffs import choose_tariff
 from gateway.domain.events import TransactionAnswer, TransactionReported
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Connector
-from gateway.domain.quick import copier
+from gateway.domain.quick import copier, quick
 from gateway.domain.sessions import Fact, FactKind, Ledger, Session, SessionStatus, Terms
 from gateway.domain.tariffs import Tariff
 from gateway.errors import ConflictError, RevisionConflictError
@@ -31,6 +31,7 @@ REPLAYED = timedelta(seconds=10)
 """Readings so much older than their receipt come out of a queue: their session may have been billed already."""
 
 _with_ledger = copier(Session, Session, "ledger")
+_save_session, _append_fact, _answer = quick(SaveSession), quick(AppendFact), quick(TransactionAnswer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ class Transactions:
             self._memory.put_session(session)
 
     async def _take(self, event: TransactionReported) -> TransactionAnswer:
-        session = await self._find(event)
+        session = self._find_in_memory(event) or await self._find(event)
         if session is None:
             return await self._begin_or_keep(event)
         if event.kind is FactKind.STARTED and event.seq_no is None:
@@ -88,6 +89,15 @@ class Transactions:
         return await self._amend(event, session, fact)
 
     # --- finding the session -----------------------------------------------------------------------------------
+
+    def _find_in_memory(self, event: TransactionReported) -> Session | None:
+        """The session of almost every message: it goes on, and its id is known."""
+        if event.transaction_id is None:
+            return None
+        session = self._memory.find_transaction(event.receipt.station_id, event.transaction_id)
+        if session is None or event.seq_no is not None or event.kind is not FactKind.METERED:
+            return session
+        return session if _reaches(session.ledger, event.at) else None
 
     async def _find(self, event: TransactionReported) -> Session | None:
         station_id, transaction_id = event.receipt.station_id, event.transaction_id
@@ -233,10 +243,10 @@ class Transactions:
         if ledger.ended_at is not None:
             changed = self._schedule(end_session(changed), self._clock.now())
         write_terms = changed.terms is not session.terms or changed.key is not session.key
-        await self._store.commit((SaveSession(changed, write_terms), AppendFact(session.id, fact)))
+        await self._store.commit((_save_session(changed, write_terms), _append_fact(session.id, fact)))
         if ledger.ended_at is not None and session.ledger.ended_at is None:
             log.info("session ended", session_id=session.id, energy_wh=str(ledger.energy_wh), status=changed.status)
-        return TransactionAnswer(transaction_id=session.transaction_id)
+        return _answer(transaction_id=session.transaction_id)
 
     def _move(self, session: Session, event: TransactionReported) -> Session:
         """What was told first did not say where, or not when it began: now it is known, and so is the price.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -85,11 +85,6 @@ def reply_for(error: GatewayError) -> Reply:
     message = str(error) if code != SERVER_ERROR else "this request could not be processed; try again later"
     headers = {"WWW-Authenticate": "Token"} if http_status == 401 else {}
     return Reply(http_status=http_status, status_code=code, message=message[:MESSAGE_LIMIT], headers=headers)
-
-
-def join_list(bodies: Sequence[bytes]) -> bytes:
-    """A JSON list from the JSON of its objects."""
-    return b"[" + b",".join(bodies) + b"]"
 
 
 def render_response(reply: Reply, now: datetime) -> web.Response:

@@ -18,7 +18,7 @@ from gateway.flows.registration import Registration
 from gateway.flows.tokens import TokenInbox
 from gateway.ocpi.caller import Caller, Route
 from gateway.ocpi.catalog import Catalog
-from gateway.ocpi.envelope import NotJsonError, Reply, TooLargeError, join_list
+from gateway.ocpi.envelope import NotJsonError, Reply, TooLargeError
 from gateway.ocpi.pagination import PageRequest, page_headers
 from gateway.ocpi.renderings import Renderings
 from gateway.ocpi.version import Version
@@ -129,9 +129,13 @@ class Exchange:
 
     def reply_page(self, asked: PageRequest, page: Page[Any], bodies: Sequence[bytes | None]) -> Reply:
         """One page of a list; what cannot be said in this version is left out."""
+        return self.reply_joined(asked, page, b",".join([body for body in bodies if body is not None]))
+
+    def reply_joined(self, asked: PageRequest, page: Page[Any], joined: bytes) -> Reply:
+        """The same of objects whose JSON is joined already."""
         path = self.request.path.rstrip("/")
         headers = page_headers(asked, url=self.edge.url(path), page=page)
-        return Reply(data=join_list([body for body in bodies if body is not None]), headers=headers)
+        return Reply(data=b"[" + joined + b"]", headers=headers)
 
 
 Handler = Callable[[Exchange], Awaitable[Reply]]

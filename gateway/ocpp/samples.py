@@ -58,15 +58,16 @@ def parse_samples(meter_values: Sequence[Any], received_at: datetime) -> Samples
 
 def parse_sample(sample: dict[str, Any], at: datetime) -> Reading | None:
     """One SampledValue of any version, None if it carries no value."""
-    written = sample.get("value")
+    get = sample.get
+    written = get("value")
     if written is None or written == "":
         return None
-    measurand = sample.get("measurand") or ENERGY_IMPORT
-    unit, multiplier = sample.get("unit"), 0
-    unit_of_measure = sample.get("unitOfMeasure")
+    measurand = get("measurand") or ENERGY_IMPORT
+    unit, multiplier = get("unit"), 0
+    unit_of_measure = get("unitOfMeasure")
     if unit_of_measure:
         unit, multiplier = unit_of_measure.get("unit"), unit_of_measure.get("multiplier") or 0
-    value_format, signed = sample.get("format"), sample.get("signedMeterValue")
+    value_format, signed = get("format"), get("signedMeterValue")
     value = None if value_format == "SignedData" else parse_number(written)
     raw = None
     if multiplier and value is not None and not _is_measurable(value, multiplier):
@@ -81,11 +82,11 @@ def parse_sample(sample: dict[str, Any], at: datetime) -> Reading | None:
         measurand=measurand,
         # OCPP 1.6 7.43: Wh is the default unit of energy only; so it is in OCPP 2.0.1 UnitOfMeasureType.
         unit=unit or ("Wh" if measurand.startswith("Energy") else ""),
-        context=sample.get("context"),
-        phase=sample.get("phase"),
-        location=sample.get("location"),
+        context=get("context"),
+        phase=get("phase"),
+        location=get("location"),
         format=value_format,
-        multiplier=int(multiplier),
+        multiplier=int(multiplier) if multiplier else 0,
         raw=raw,
     )
 
@@ -104,7 +105,9 @@ def parse_number(written: Any) -> Decimal | None:
             return None
     except InvalidOperation:
         return None
-    return number if number.is_finite() and _is_measurable(number, 0) else None
+    if not number:
+        return number
+    return number if number.is_finite() and _LEAST_EXPONENT < number.adjusted() < _MOST_EXPONENT else None
 
 
 def _is_measurable(number: Decimal, multiplier: int) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, literal_column, or_, select, update
 
 from gateway.domain.ids import ConnectorKey, station_key
-from gateway.domain.quick import copier
+from gateway.domain.quick import copier, quick
 from gateway.domain.sessions import OPEN, Session, SessionStatus, Terms
 from gateway.errors import ConflictError, RevisionConflictError
 from gateway.ports import Page, PageAsked, SaveSession
@@ -39,6 +39,7 @@ SPANS_LOOKED_AT = 8
 _TERMS = ObjectCodec(Terms)
 _inserted = copier(Session, Session, "created_no", "last_updated", "revision")
 _updated = copier(Session, Session, "last_updated", "revision")
+_save = quick(SaveSession)
 
 # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -101,7 +102,7 @@ def apply_session(tx: Transaction, change: SaveSession, texts: tuple[str, str | 
     else:
         tx.flush()
         _update(tx, saved, ledger, terms)
-    return SaveSession(saved, change.write_terms)
+    return _save(saved, change.write_terms)
 
 
 def _hot_row(session: Session, ledger: str, last_us: int) -> Row:

@@ -1,7 +1,7 @@
 """The store on SQLite: one process, one file, one writer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -100,9 +100,10 @@ class SqliteStore:
 
     # --- writing --------------------------------------------------------------------------------------------------
 
-    async def commit(self, work: Work, *, bulk: bool = False) -> Sequence[Change]:
-        if not bulk:
-            return await self._writer.submit(work)
+    def commit(self, work: Work, *, bulk: bool = False) -> Awaitable[Sequence[Change]]:
+        return self._commit_slices(work) if bulk else self._writer.submit(work)
+
+    async def _commit_slices(self, work: Work) -> Sequence[Change]:
         step = self._writer.limits.bulk_rows
         stamped: list[Change] = []
         for start in range(0, len(work), step):
@@ -183,6 +184,11 @@ class SqliteStore:
 
     async def page_cdrs(self, partner_id: str, party: str | None, version: str, page: PageAsked) -> Page[CdrRow]:
         return await self._lists.run(cdrs.page_cdrs, partner_id, party, version, page)
+
+    async def find_joined_cdrs(
+        self, partner_id: str, version: str, page: PageAsked
+    ) -> tuple[Page[CdrRow], bytes] | None:
+        return await self._lists.run(cdrs.find_joined_cdrs, partner_id, version, page)
 
     async def list_sessions(self, *, limit: int, offset: int = 0, station_id: str | None = None) -> Sequence[Session]:
         return await self._lists.run(sessions.list_sessions, limit=limit, offset=offset, station_id=station_id)

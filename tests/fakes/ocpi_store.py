@@ -127,6 +127,15 @@ class FakeStore:
         ]
         return _page(matching, page)
 
+    async def find_joined_cdrs(
+        self, partner_id: str, version: str, page: PageAsked
+    ) -> tuple[Page[CdrRow], bytes] | None:
+        found = await self.page_cdrs(partner_id, None, version, page)
+        bodies = [row.body for row in found.items if row.body is not None]
+        if not bodies or len(bodies) < len(found.items):
+            return None
+        return Page(items=(), total=found.total, next_after=found.next_after), b",".join(bodies)
+
     async def save_cdr_renderings(self, version: str, bodies: Sequence[tuple[str, bytes]]) -> None:
         if self.fail_renderings:
             raise StoreDownError("the disk is full")
