@@ -210,13 +210,11 @@ class Gateway:
 
     async def _listen(self, stations_edge: OcppServer, partners_edge: OcpiServer, console: Console) -> None:
         config = self._config
+        # The stations last: they are let go first when the gateway stops, and what waits for them ends with them.
         self._listeners = {"ocpp": False, "ocpi": False, "console": False}
-        self._stack.push_async_callback(stations_edge.drain, within_s=DRAIN_S)
-        self.ports["ocpp"] = await stations_edge.listen(*config.ocpp.address)
-        if config.ocpp.tls is not None:
-            context = _tls_context(config.ocpp.tls, "ocpp.tls")
-            self.ports["ocpp_tls"] = await stations_edge.listen(*config.ocpp.tls.address, context)
-        self._listeners["ocpp"] = True
+        self._stack.push_async_callback(console.stop)
+        self.ports["console"] = await console.start(*config.console.address)
+        self._listeners["console"] = True
         listeners = [Listener(*config.ocpi.address)]
         if config.ocpi.tls is not None:
             listeners.append(Listener(*config.ocpi.tls.address, _tls_context(config.ocpi.tls, "ocpi.tls")))
@@ -224,9 +222,12 @@ class Gateway:
         bound = await partners_edge.start(*listeners)
         self.ports |= dict(zip(("ocpi", "ocpi_tls"), bound, strict=False))
         self._listeners["ocpi"] = True
-        self._stack.push_async_callback(console.stop)
-        self.ports["console"] = await console.start(*config.console.address)
-        self._listeners["console"] = True
+        self._stack.push_async_callback(stations_edge.drain, within_s=DRAIN_S)
+        self.ports["ocpp"] = await stations_edge.listen(*config.ocpp.address)
+        if config.ocpp.tls is not None:
+            context = _tls_context(config.ocpp.tls, "ocpp.tls")
+            self.ports["ocpp_tls"] = await stations_edge.listen(*config.ocpp.tls.address, context)
+        self._listeners["ocpp"] = True
 
     async def _report_health(self) -> HealthReport:
         versions: Mapping[str, Sequence[str]] = {

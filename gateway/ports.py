@@ -388,8 +388,8 @@ class TraceEntry:
 class Trace(Protocol):
     """The technician's window: the last frames of all stations in memory, refusals also on disk."""
 
-    def frame(self, station_id: str, direction: str, text: str) -> None:
-        """Cheap: called for every frame."""
+    def frame(self, station_id: str, direction: str, text: str, at: datetime | None = None) -> None:
+        """Cheap: called for every frame.  `at` None: now."""
 
     def event(self, station_id: str, kind: str, text: str) -> None:
         """Something to be seen: a failed handshake, a refused message, a close."""

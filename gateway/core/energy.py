@@ -1,6 +1,6 @@
 """From readings to energy registers in Wh."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -35,22 +35,24 @@ def energy_wh_of(reading: Reading) -> Decimal | None:
     return value if value <= MOST_WH else None
 
 
-def registers_of(readings: Iterable[Reading]) -> Iterator[tuple[datetime, Decimal]]:
+def registers_of(readings: Iterable[Reading]) -> Sequence[tuple[datetime, Decimal]]:
     """One register per moment, in order of time.
 
     Stations report one register several times over: per phase, at inlet and outlet.  A total at the outlet is best,
     then a total elsewhere on the car's side; phases are summed only where there is no total.  The grid's side is not
     the car's.
     """
+    registers = [reading for reading in readings if reading.measurand == ENERGY_IMPORT]
+    if len(registers) == 1 and registers[0].phase is None and registers[0].location in (None, "Outlet"):
+        only = energy_wh_of(registers[0])
+        return () if only is None else ((registers[0].at, only),)
     moments: dict[datetime, dict[str, Decimal]] = {}
-    for reading in readings:
-        value = energy_wh_of(reading) if reading.measurand == ENERGY_IMPORT else None
+    for reading in registers:
+        value = energy_wh_of(reading)
         if value is not None:
             moments.setdefault(reading.at, {})[_source_of(reading)] = value
-    for at in moments if len(moments) < 2 else sorted(moments):
-        best = _best_of(moments[at])
-        if best is not None:
-            yield at, best
+    best = [(at, _best_of(moments[at])) for at in sorted(moments)]
+    return [(at, value) for at, value in best if value is not None]
 
 
 def _source_of(reading: Reading) -> str:

@@ -37,12 +37,19 @@ def is_in_order(ledger: Ledger, fact: Fact) -> bool:
         return False
     if fact.seq_no is not None and ledger.seq_max is not None and fact.seq_no <= ledger.seq_max:
         return False
-    if fact.at > last_at and all(reading.at > last_at for reading in fact.readings):
+    if _is_after(fact, last_at):
         return True
     if fact.id_token is not None or TIME_REPLACED in ledger.flags:
         return False  # its time may move the beginning, or facts without one
     is_within = ledger.has_started or earliest_of(fact) >= ledger.started_at
     return is_within and all(point[0] > last_at for point in points_of(fact))
+
+
+def _is_after(fact: Fact, last_at: datetime) -> bool:
+    for reading in fact.readings:
+        if reading.at <= last_at:
+            return False
+    return fact.at > last_at
 
 
 def is_new(ledger: Ledger, fact: Fact) -> bool:

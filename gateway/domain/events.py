@@ -18,7 +18,7 @@ from gateway.domain.tokens import Authorization, IdToken
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """How a message came in.  `digest` is the same for the same action and payload sent again."""
+    """How a message came in.  `digest` is the same for the same action and payload sent again ("": a number tells)."""
 
     station_id: str
     received_at: datetime

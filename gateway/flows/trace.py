@@ -33,9 +33,9 @@ class TraceRing:
         self._bytes = 0
         self._last: dict[tuple[str, str], tuple[datetime, str]] = {}
 
-    def frame(self, station_id: str, direction: str, text: str) -> None:
+    def frame(self, station_id: str, direction: str, text: str, at: datetime | None = None) -> None:
         """Keep a frame; cheap, for it is called for every one."""
-        self._keep(station_id, direction, text, None, self._clock.now())
+        self._keep(station_id, direction, text, None, at or self._clock.now())
 
     def event(self, station_id: str, kind: str, text: str) -> None:
         """Keep something a person must see."""

@@ -155,10 +155,11 @@ class Link:
 
     def _on_text(self, text: str) -> None:
         house = self._house
-        house.trace.frame(self.seat.station_id, "in", text)
+        now = house.clock.now()
+        house.trace.frame(self.seat.station_id, "in", text, now)
         received = self._rpc.receive(text, monotonic())
         if type(received) is Call:
-            self._post(partial(self._serve, received, text, house.clock.now()))
+            self._post(partial(self._serve, received, text, now))
         elif isinstance(received, ReplyReceived):
             self._calls.on_reply(received)
         elif isinstance(received, LateReply):
@@ -166,12 +167,12 @@ class Link:
             house.trace.event(self.station_id, "late", f"the answer to {late.action} {late.id} came after its deadline")
         elif isinstance(received, Send):
             call = Call(received.id, received.action, received.payload)
-            self._post(partial(self._serve, call, text, house.clock.now(), is_answered=False))
+            self._post(partial(self._serve, call, text, now, is_answered=False))
         elif isinstance(received, FrameRefused):
             if received.answer is None:
                 house.trace.event(self.station_id, "ignored", f"{received.id}: {received.reason}")
             else:
-                self._post(partial(self._refuse, received, received.answer, text, house.clock.now()))
+                self._post(partial(self._refuse, received, received.answer, text, now))
 
     def _post(self, job: Job) -> None:
         self._backlog += 1

@@ -83,6 +83,16 @@ class Message:
         """How it came in."""
         return make_receipt(self.seat.station_id, self.received_at, self.id, self.action, self.text)
 
+    def numbered_receipt(self) -> Receipt:
+        """The same of a message that is known again by its number (OCPP 2.x seqNo): it needs no digest."""
+        return _new_receipt(
+            station_id=self.seat.station_id,
+            received_at=self.received_at,
+            message_id=self.id,
+            action=self.action,
+            digest="",
+        )
+
     def notice(self, kind: NoticeKind, summary: str, at: datetime | None = None, body: Any = None) -> NoticeReported:
         """The message as news for the operator; without `body` the payload itself is its body."""
         return NoticeReported(
@@ -101,7 +111,9 @@ def make_receipt(station_id: str, received_at: datetime, message_id: str, action
     """A receipt whose digest covers action and payload as written, whatever the message id."""
     start = text.find(f'"{action}"', text.find(message_id) + len(message_id))
     digest = blake2b(text[start:].encode("utf-8", "replace"), digest_size=16).hexdigest()
-    return Receipt(station_id=station_id, received_at=received_at, message_id=message_id, action=action, digest=digest)
+    return _new_receipt(
+        station_id=station_id, received_at=received_at, message_id=message_id, action=action, digest=digest
+    )
 
 
 Handler = Callable[[Message, Stories], Awaitable[dict[str, Any] | None]]

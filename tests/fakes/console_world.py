@@ -230,7 +230,7 @@ class FakeTrace:
     def __init__(self) -> None:
         self.kept: list[TraceEntry] = []
 
-    def frame(self, station_id: str, direction: str, text: str) -> None:
+    def frame(self, station_id: str, direction: str, text: str, at: datetime | None = None) -> None:
         self.kept.append(TraceEntry(NOW, station_id, direction, text))
 
     def event(self, station_id: str, kind: str, text: str) -> None:

@@ -63,7 +63,7 @@ class FakeTrace:
     def __init__(self) -> None:
         self.events: list[tuple[str, str, str]] = []
 
-    def frame(self, station_id: str, direction: str, text: str) -> None:
+    def frame(self, station_id: str, direction: str, text: str, at: datetime | None = None) -> None:
         raise AssertionError("OCPI has no frames")
 
     def event(self, station_id: str, kind: str, text: str) -> None:

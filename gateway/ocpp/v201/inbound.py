@@ -117,7 +117,7 @@ async def on_transaction_event(message: Message, stories: Stories) -> dict[str, 
     remote_start_id, reservation_id = transaction.get("remoteStartId"), payload.get("reservationId")
     answer = await stories.on_transaction(
         report_transaction(
-            receipt=message.receipt(),
+            receipt=message.numbered_receipt(),
             kind=_parse_kind(payload["eventType"]),
             transaction_id=transaction["transactionId"],
             at=at,

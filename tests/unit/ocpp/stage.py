@@ -50,7 +50,7 @@ class MemoryTrace:
     frames: list[tuple[str, str, str]] = field(default_factory=list)
     events: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def frame(self, station_id: str, direction: str, text: str) -> None:
+    def frame(self, station_id: str, direction: str, text: str, at: datetime | None = None) -> None:
         self.frames.append((station_id, direction, text))
 
     def event(self, station_id: str, kind: str, text: str) -> None:
