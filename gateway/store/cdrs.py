@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Text, bindparam, case, cast, func, select
+from sqlalchemy import Text, bindparam, case, cast, func, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from gateway.domain.cdrs import Cdr
@@ -141,7 +141,8 @@ _SHOWN = (
     .order_by(cdrs.c.ordinal)
     .subquery()
 )
-_JOINED = compiled(select(func.count(), func.aggregate_strings(cast(_SHOWN.c.body, Text), ",")).select_from(_SHOWN))
+_COMMA: Any = literal_column("','")  # a constant of the statement: as a parameter it could not be compiled once
+_JOINED = compiled(select(func.count(), func.group_concat(cast(_SHOWN.c.body, Text), _COMMA)).select_from(_SHOWN))
 _PAGE = _page()
 _PAGE_OF_PARTY = _page(_OF_PARTY)
 

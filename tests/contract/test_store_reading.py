@@ -421,3 +421,21 @@ async def test_late_facts_are_kept_and_listed_newest_first(store: SqliteStore) -
         (None, "no session", FACT),
         ("s-1", "sealed", FACT),
     ]
+
+
+async def test_a_page_of_cdrs_that_were_all_shown_comes_joined(world: World) -> None:
+    store = await world.open()
+    await save_cdrs(world, store, 5)
+    await store.save_cdr_renderings("v", [(f"c-{number}", f'{{"id":{number}}}'.encode()) for number in range(1, 5)])
+
+    page, joined = await store.find_joined_cdrs(PARTNER, "v", PageAsked(offset=1, limit=2)) or (None, b"")
+    assert joined == b'{"id":2},{"id":3}'
+    assert page is not None
+    assert (page.total, page.next_after) == (5, 3)
+    after = await store.find_joined_cdrs(PARTNER, "v", PageAsked(offset=1, limit=1, after=3))
+    assert after is not None
+    assert (after[0].next_after, after[1]) == (4, b'{"id":4}')
+    assert await store.find_joined_cdrs(PARTNER, "v", PageAsked(offset=0, limit=5)) is None, "c-5 was not shown yet"
+    assert await store.find_joined_cdrs(PARTNER, "w", PageAsked(offset=0, limit=2)) is None
+    assert await store.find_joined_cdrs("nobody", "v", PageAsked(offset=0, limit=2)) is None
+    assert await store.find_joined_cdrs(PARTNER, "v", PageAsked(offset=9, limit=2)) is None

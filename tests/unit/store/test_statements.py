@@ -52,7 +52,8 @@ def test_a_statement_is_valid_and_uses_an_index(database: sqlite3.Connection, na
     plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement.text}", values)]
 
     if name not in READS_A_WHOLE_TABLE:
-        assert not [step for step in plan if step.startswith("SCAN")], plan
+        # "anon_…" is a sub-select of the statement itself, whose own steps stand in the plan too
+        assert not [step for step in plan if step.startswith("SCAN") and not step.startswith("SCAN anon_")], plan
     if name not in SORTS:
         assert not [step for step in plan if "TEMP B-TREE FOR ORDER" in step], plan
 
