@@ -19,7 +19,7 @@ from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import LocalToken, Token
-from gateway.errors import SettingsError
+from gateway.errors import SettingsError, StoreDownError
 from gateway.ports import (
     CdrRow,
     Change,
@@ -101,7 +101,14 @@ class SqliteStore:
     # --- writing --------------------------------------------------------------------------------------------------
 
     def commit(self, work: Work, *, bulk: bool = False) -> Awaitable[Sequence[Change]]:
-        return self._commit_slices(work) if bulk else self._writer.submit(work)
+        if bulk:
+            return self._commit_slices(work)
+        try:
+            return self._writer.submit(work)
+        except StoreDownError as error:
+            refused: asyncio.Future[Sequence[Change]] = asyncio.get_running_loop().create_future()
+            refused.set_exception(error)
+            return refused
 
     async def _commit_slices(self, work: Work) -> Sequence[Change]:
         step = self._writer.limits.bulk_rows

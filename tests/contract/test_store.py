@@ -347,7 +347,7 @@ async def test_a_deleted_station_takes_its_statuses_along_also_within_one_batch(
 
 async def test_a_full_queue_refuses_more_and_takes_more_once_it_is_drained(world: World) -> None:
     store = await world.open(Limits(queue_rows=10))
-    tasks = [asyncio.create_task(store.commit([SaveNotice(NOTICE)])) for _ in range(15)]
+    tasks = [asyncio.ensure_future(store.commit([SaveNotice(NOTICE)])) for _ in range(15)]
 
     results = await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -369,8 +369,8 @@ async def test_bulk_works_are_cut_into_slices_and_let_others_pass(world: World) 
     store = await world.open(Limits(bulk_rows=10))
     tokens = [SaveToken(replace(TOKEN, uid=f"U{n:03d}")) for n in range(35)]
 
-    bulk = asyncio.create_task(store.commit(tokens, bulk=True))
-    other = asyncio.create_task(store.commit([SaveNotice(NOTICE)]))
+    bulk = asyncio.ensure_future(store.commit(tokens, bulk=True))
+    other = asyncio.ensure_future(store.commit([SaveNotice(NOTICE)]))
     await asyncio.wait([bulk, other], return_when=asyncio.FIRST_COMPLETED)
 
     assert other.done()
@@ -381,7 +381,7 @@ async def test_bulk_works_are_cut_into_slices_and_let_others_pass(world: World) 
 
 async def test_close_finishes_queued_works_and_then_refuses(world: World) -> None:
     store = await world.open()
-    commits = [asyncio.create_task(store.commit([SaveSession(session_no(n))])) for n in range(20)]
+    commits = [asyncio.ensure_future(store.commit([SaveSession(session_no(n))])) for n in range(20)]
     await asyncio.sleep(0)
 
     await world.close()
@@ -405,8 +405,8 @@ async def test_an_empty_work_changes_nothing_and_returns(world: World) -> None:
 
 
 async def test_a_cancelled_caller_leaves_the_others_alone(store: SqliteStore) -> None:
-    first = asyncio.create_task(store.commit([SaveSession(session_no(1))]))
-    second = asyncio.create_task(store.commit([SaveSession(session_no(2))]))
+    first = asyncio.ensure_future(store.commit([SaveSession(session_no(1))]))
+    second = asyncio.ensure_future(store.commit([SaveSession(session_no(2))]))
     await asyncio.sleep(0)
     first.cancel()
 
