@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Text, bindparam, case, cast, func, literal_column, select
+from sqlalchemy import LargeBinary, Text, bindparam, case, cast, func, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from gateway.domain.cdrs import Cdr
@@ -142,7 +142,8 @@ _SHOWN = (
     .subquery()
 )
 _COMMA: Any = literal_column("','")  # a constant of the statement: as a parameter it could not be compiled once
-_JOINED = compiled(select(func.count(), func.group_concat(cast(_SHOWN.c.body, Text), _COMMA)).select_from(_SHOWN))
+_LIST = cast(func.group_concat(cast(_SHOWN.c.body, Text), _COMMA), LargeBinary)
+_JOINED = compiled(select(func.count(), _LIST).select_from(_SHOWN))
 _PAGE = _page()
 _PAGE_OF_PARTY = _page(_OF_PARTY)
 
@@ -192,7 +193,7 @@ def find_joined_cdrs(
     if found is None or not found[0] or found[0] != end - begin + 1:
         return None
     total = max(0, last - first + 1)
-    return Page(items=(), total=total, next_after=end if end < last else None), found[1].encode()
+    return Page(items=(), total=total, next_after=end if end < last else None), found[1]
 
 
 def _window_of(page: PageAsked) -> tuple[int, int]:
