@@ -9,7 +9,6 @@ from gateway.console.answers import answer
 from gateway.console.bodies import BodyError, parse_model, read_object
 from gateway.console.fields import Strict
 from gateway.console.parts import PARTS, Parts
-from gateway.domain.ids import station_key
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.flows.provisioning import StationOrder
 from gateway.ports import CallOutcome, ConnectionInfo
@@ -99,9 +98,9 @@ async def _render_whole(station: Station, parts: Parts) -> dict[str, Any]:
 
 
 def _statuses_of(station: Station, parts: Parts) -> list[ConnectorStatus]:
-    key = station_key(station.id)
-    found = [status for plug, status in parts.memory.statuses.items() if plug.station_id == key]
-    return sorted(found, key=lambda status: (status.key.evse_no, status.key.connector_no))
+    return sorted(
+        parts.memory.statuses_of(station.id), key=lambda status: (status.key.evse_no, status.key.connector_no)
+    )
 
 
 def _render_connection(connection: ConnectionInfo | None) -> dict[str, Any] | None:
