@@ -7,6 +7,7 @@ import structlog
 
 from gateway.domain.tokens import LocalToken
 from gateway.errors import NotFoundError, WireError
+from gateway.flows.masking import mask_uid
 from gateway.ports import DeleteLocalToken, SaveLocalToken, Store
 
 log = structlog.get_logger(__name__)
@@ -52,8 +53,3 @@ class LocalTokens:
         if partner_id not in owners:
             named = ", ".join(sorted(owners)) or "no partner has one"
             raise WireError("$.preferred_partner", f"{partner_id!r} has no valid token with this uid ({named})")
-
-
-def mask_uid(uid: str) -> str:
-    """A uid fit for a log."""
-    return f"…{uid[-4:]}" if len(uid) > 4 else "…"

@@ -25,6 +25,7 @@ from gateway.domain.tokens import Authorization, AuthStatus
 from gateway.errors import ConflictError, RevisionConflictError, StoreDownError
 from gateway.flows.authorization import Authorizer
 from gateway.flows.availability import Availability
+from gateway.flows.masking import mask_uid
 from gateway.flows.memory import Memory
 from gateway.flows.transactions import Transactions
 from gateway.ports import Change, Clock, SaveDeviation, SaveNotice, SaveQuarantined, SaveStation, Store
@@ -144,7 +145,7 @@ class StationEvents:
             log.info(
                 "token refused",
                 station_id=event.receipt.station_id,
-                token=mask(event.id_token.value),
+                token=mask_uid(event.id_token.value),
                 status=decision.status,
                 reason=decision.reason,
             )
@@ -200,8 +201,3 @@ class StationEvents:
 
     def now(self) -> datetime:
         return self._clock.now()
-
-
-def mask(uid: str) -> str:
-    """A token uid fit for a log: enough to recognise, too little to use."""
-    return f"{uid[:2]}…{uid[-2:]}" if len(uid) > 6 else "…"

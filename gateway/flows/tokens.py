@@ -15,6 +15,7 @@ from gateway.domain.ids import PartyId, party_id_of
 from gateway.domain.partners import Partner
 from gateway.domain.tokens import Token
 from gateway.errors import ForbiddenError, NotFoundError, WireError
+from gateway.flows.masking import mask_uid
 from gateway.flows.partner_book import PartnerBook
 from gateway.ports import SaveToken, Store
 
@@ -98,7 +99,7 @@ class TokenInbox:
     async def _save(self, token: Token) -> None:
         """The store keeps the newer of two versions of a token."""
         await self._store.commit([SaveToken(token)])
-        log.info("token received", partner_id=token.partner_id, token_uid=_mask(token.uid), valid=token.valid)
+        log.info("token received", partner_id=token.partner_id, token_uid=mask_uid(token.uid), valid=token.valid)
 
     def _check_owner(self, partner: Partner, party: PartyId) -> None:
         """A partner speaks for its own parties; a hub for any that is not connected to us directly."""
@@ -120,7 +121,7 @@ def _is_stale(token: Token, stored: Token | None) -> bool:
     log.warning(
         "stale token ignored",
         partner_id=token.partner_id,
-        token_uid=_mask(token.uid),
+        token_uid=mask_uid(token.uid),
         last_updated=token.last_updated.isoformat(),
         newest=stored.last_updated.isoformat(),
     )
@@ -143,7 +144,3 @@ def _check_identity(key: TokenKey, body: Mapping[str, str]) -> None:
 
 def token_key(country_code: str, party_id: str, uid: str, type_: str = "") -> TokenKey:
     return TokenKey(party=party_id_of(country_code, party_id), uid=uid, type=type_ or None)
-
-
-def _mask(uid: str) -> str:
-    return f"…{uid[-4:]}" if len(uid) > 4 else "…"

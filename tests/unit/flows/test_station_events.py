@@ -11,7 +11,6 @@ from gateway.domain.stations import Admission, Deviation, Station
 from gateway.domain.tokens import AuthStatus, LocalStatus
 from gateway.errors import StoreDownError
 from gateway.flows import station_events
-from gateway.flows.station_events import mask
 from gateway.ports import DeleteStation, SaveDeviation, SaveStation
 from tests.unit.flows.stage import Stage
 from tests.unit.flows.words import CARD, NOON, STATION, metered, receipt, start, status, stop
@@ -85,11 +84,6 @@ async def test_a_card_is_decided_on_by_what_the_store_knows_now(stage: Stage) ->
 
     assert (await stage.authorize(CARD)).status is AuthStatus.BLOCKED
     assert (await stage.authorize("nobody")).status is AuthStatus.UNKNOWN
-
-
-@pytest.mark.parametrize(("uid", "shown"), [("04AABBCC", "04…CC"), ("123456", "…"), ("", "…")])
-def test_a_uid_in_a_log_is_masked(uid: str, shown: str) -> None:
-    assert mask(uid) == shown
 
 
 # --- news and what cannot be used ------------------------------------------------------------------------------------
