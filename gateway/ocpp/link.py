@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from gateway.domain.stations import Admission
 from gateway.errors import StoreDownError, StoreFullError
-from gateway.flows.mailbox import Job, Mailboxes
+from gateway.flows.mailbox import Job, Mailboxes, in_task
 from gateway.ocpp import frames
 from gateway.ocpp.calls import OutgoingCalls
 from gateway.ocpp.frames import Call, Fault, Send
@@ -176,7 +176,7 @@ class Link:
 
     def _post(self, job: Job) -> None:
         self._backlog += 1
-        self._house.mailboxes.post(self.seat.station_id, job)
+        self._house.mailboxes.serve(self.seat.station_id, job)
 
     async def _wait_for_room(self) -> None:
         """Stop reading: TCP holds the station back.  While an answer to a call of ours is due, reading goes on."""
@@ -217,7 +217,7 @@ class Link:
                     answer = await self._answer_failed(call, text, received_at, error)
                 self._rpc.keep_answer(call.id, text, answer, monotonic())
             if is_answered and not self._send(answer):
-                await self._send_patiently(answer)
+                await in_task(self._send_patiently(answer))
             failpoint("after-answer")
             if is_new and call.action == BOOT:
                 self._on_boot_answered()
@@ -260,7 +260,7 @@ class Link:
             else:
                 self._house.trace.event(self.station_id, "refused", f"{refused.id}: {refused.fault}: {refused.reason}")
             if not self._send(answer):
-                await self._send_patiently(answer)
+                await in_task(self._send_patiently(answer))
         except StoreDownError as error:
             await self._give_up(error)
         finally:

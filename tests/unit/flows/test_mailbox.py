@@ -1,10 +1,11 @@
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
 from gateway.errors import ConflictError
-from gateway.flows.mailbox import Mailboxes
+from gateway.flows.mailbox import Mailboxes, in_task
 
 
 class Diary:
@@ -13,7 +14,7 @@ class Diary:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def job(self, name: str, *, turns: int = 1) -> Callable[[], Awaitable[None]]:
+    def job(self, name: str, *, turns: int = 1) -> Callable[[], Coroutine[Any, Any, None]]:
         async def work() -> None:
             self.lines.append(f"{name} begins")
             for _ in range(turns):
@@ -86,7 +87,7 @@ async def test_an_idle_station_costs_nothing(diary: Diary) -> None:
     boxes.post("CS1", diary.job("a"))
     await boxes.drained()
 
-    assert (boxes._boxes, boxes._workers) == ({}, {})
+    assert boxes._workers == {}
 
     await boxes.run("CS1", diary.job("b"))
     assert diary.lines[-1] == "b ends"
@@ -147,14 +148,77 @@ async def test_a_job_goes_on_though_nobody_waits_for_it_any_more(diary: Diary) -
     assert waiting.cancelled()
 
 
-async def test_a_worker_that_is_to_end_ends_and_the_mailbox_serves_on(diary: Diary) -> None:
+async def test_a_message_is_served_at_once_where_nothing_waits(diary: Diary) -> None:
     boxes = Mailboxes()
-    boxes.post("CS1", diary.job("a", turns=1_000))
-    await asyncio.sleep(0)
-    (worker,) = boxes._workers.values()
-    worker.cancel()
+
+    boxes.serve("CS1", diary.job("a", turns=0))
+    boxes.serve("CS1", diary.job("b", turns=1))
+    boxes.serve("CS1", diary.job("c", turns=0))
+
+    assert diary.lines == ["a begins", "a ends", "b begins"]
+    await boxes.drained()
+    assert diary.lines[3:] == ["b ends", "c begins", "c ends"]
+
+
+async def test_a_message_waits_for_what_it_asked_of_the_world(diary: Diary) -> None:
+    boxes = Mailboxes()
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def ask() -> None:
+        diary.lines.append(await answer)
+
+    boxes.serve("CS1", ask)
+    boxes.serve("CS1", diary.job("b"))
+    answer.set_result("a is answered")
     await boxes.drained()
 
-    await boxes.run("CS1", diary.job("b"))
+    assert diary.lines == ["a is answered", "b begins", "b ends"]
 
-    assert diary.lines == ["a begins", "b begins", "b ends"]
+
+async def test_what_a_message_waits_for_may_fail(diary: Diary) -> None:
+    boxes = Mailboxes()
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def ask() -> None:
+        try:
+            await answer
+        except ConflictError as error:
+            diary.lines.append(str(error))
+
+    boxes.serve("CS1", ask)
+    answer.set_exception(ConflictError("no"))
+    await boxes.drained()
+
+    assert diary.lines == ["no"]
+
+
+async def test_what_needs_a_task_has_one(diary: Diary) -> None:
+    boxes = Mailboxes()
+
+    async def wait() -> None:
+        try:
+            async with asyncio.timeout(0):
+                await asyncio.get_running_loop().create_future()
+        except TimeoutError:
+            diary.lines.append("timed out")
+
+    boxes.serve("CS1", lambda: in_task(wait()))
+    boxes.post("CS1", wait)
+    boxes.post("CS2", wait)
+    await boxes.drained()
+
+    assert diary.lines == ["timed out"] * 3
+
+
+async def test_a_message_may_be_served_by_one_that_is_served(diary: Diary) -> None:
+    boxes = Mailboxes()
+
+    async def serve_others() -> None:
+        boxes.serve("CS1", diary.job("c", turns=0))
+        boxes.serve("CS2", diary.job("b", turns=0))
+        diary.lines.append("a ends")
+
+    boxes.serve("CS1", serve_others)
+    await boxes.drained()
+
+    assert diary.lines == ["b begins", "b ends", "a ends", "c begins", "c ends"]
