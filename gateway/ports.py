@@ -43,20 +43,15 @@ class SaveConnectorStatus:
 
 @dataclass(frozen=True, slots=True)
 class SaveSession:
-    """Insert (revision 0) or update.  An update writes the fold; `write_terms` writes the rest too (terms, id_token,
-    key,
-    partner_id, remote_start_id)."""
+    """Insert (revision 0) or update, and append the `fact` that made the difference.
+
+    An update writes the fold; `write_terms` writes the rest too (terms, id_token, key, partner_id, remote_start_id).
+    The revision guards the facts as well: who appends one has seen all before it.
+    """
 
     session: Session
     write_terms: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AppendFact:
-    """A fact whose (session, key) is stored already fails the Work with ConflictError."""
-
-    session_id: str
-    fact: Fact
+    fact: Fact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +161,6 @@ Change = (
     | DeleteStation
     | SaveConnectorStatus
     | SaveSession
-    | AppendFact
     | SaveCdr
     | SaveLocation
     | SaveEvseStatus

@@ -134,6 +134,7 @@ class Session:
 
     `partner_id` is the eMSP whose token it is (None: local or refused token); `sealed_cdr_id` is set once the CDR is
     made; `seal_due_at` says when the session is looked at again; `hold` says in words why no CDR can be made yet.
+    `created_no`, `last_fact_no` and `revision` are the store's.
     """
 
     id: str
@@ -150,6 +151,7 @@ class Session:
     sealed_cdr_id: str | None = None
     hold: str | None = None
     created_no: int = 0
+    last_fact_no: int = 0
     last_updated: datetime
     revision: int = 0
 

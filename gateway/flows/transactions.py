@@ -23,7 +23,7 @@ from gateway.domain.tariffs import Tariff
 from gateway.errors import ConflictError, RevisionConflictError
 from gateway.flows.authorization import Authorizer
 from gateway.flows.memory import Memory
-from gateway.ports import AppendFact, Change, Clock, Ids, SaveLateFact, SaveSession, Store
+from gateway.ports import Change, Clock, Ids, SaveLateFact, SaveSession, Store
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,8 @@ REPLAYED = timedelta(seconds=10)
 """Readings so much older than their receipt come out of a queue: their session may have been billed already."""
 
 _with_ledger = copier(Session, Session, "ledger")
-_save_session, _append_fact, _answer = quick(SaveSession), quick(AppendFact), quick(TransactionAnswer)
+_BEGIN_OR_END = (FactKind.STARTED, FactKind.ENDED)
+_save_session, _answer = quick(SaveSession), quick(TransactionAnswer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,11 @@ class Transactions:
     async def on_transaction(self, event: TransactionReported) -> TransactionAnswer:
         """Take in one message; returns once it is durable.  Raises StoreDownError."""
         try:
-            return await self._take(event)
+            step = self._find_step(event)
+            if step is None:
+                return await self._take(event)
+            await self._store.commit((step,))
+            return _answer(transaction_id=step.session.transaction_id)
         except (RevisionConflictError, ConflictError):
             # The store knows better than memory, or what a cancelled job had written is stored by now: once more.
             session = await self._find(event)
@@ -73,6 +78,16 @@ class Transactions:
         if session is not None:
             self._memory.put_session(session)
 
+    def _find_step(self, event: TransactionReported) -> SaveSession | None:
+        """What to save for a message that only goes on with its session, as almost all do; None for any other."""
+        session = self._find_in_memory(event)
+        if session is None or event.kind in _BEGIN_OR_END or event.id_token is not None or _tells_place(event, session):
+            return None
+        ledger, fact = session.ledger, fact_of(event)
+        if session.sealed_cdr_id is not None or not is_new(ledger, fact) or not is_in_order(ledger, fact):
+            return None
+        return _save_session(_with_ledger(session, extend_ledger(ledger, fact)), False, fact)
+
     async def _take(self, event: TransactionReported) -> TransactionAnswer:
         session = self._find_in_memory(event) or await self._find(event)
         if session is None:
@@ -83,9 +98,6 @@ class Transactions:
         fact = fact_of(event)
         if session.sealed_cdr_id is not None:
             return await self._keep_late(event, session, fact, "the session was billed already")
-        tells_more = event.id_token is not None or _tells_place(event, session)
-        if not tells_more and is_new(session.ledger, fact) and is_in_order(session.ledger, fact):
-            return await self._save(session, _with_ledger(session, extend_ledger(session.ledger, fact)), fact)
         return await self._amend(event, session, fact)
 
     # --- finding the session -----------------------------------------------------------------------------------
@@ -179,7 +191,7 @@ class Transactions:
         if authorization is not None:
             session = identify(session, event.id_token, authorization)
         session = self._schedule(end_session(session), self._clock.now())
-        await self._store.commit([SaveSession(session, write_terms=True), AppendFact(session.id, fact)])
+        await self._store.commit([SaveSession(session, write_terms=True, fact=fact)])
         log.info(
             "session started",
             session_id=session.id,
@@ -243,7 +255,7 @@ class Transactions:
         if ledger.ended_at is not None:
             changed = self._schedule(end_session(changed), self._clock.now())
         write_terms = changed.terms is not session.terms or changed.key is not session.key
-        await self._store.commit((_save_session(changed, write_terms), _append_fact(session.id, fact)))
+        await self._store.commit((_save_session(changed, write_terms, fact),))
         if ledger.ended_at is not None and session.ledger.ended_at is None:
             log.info("session ended", session_id=session.id, energy_wh=str(ledger.energy_wh), status=changed.status)
         return _answer(transaction_id=session.transaction_id)
@@ -300,7 +312,7 @@ class Transactions:
             ledger = extend_ledger(session.ledger, fact)
         else:
             ledger = fold_facts([*await self._store.load_facts(session.id), fact], session.id_token)
-        return SaveSession(_with_ledger(session, ledger)), AppendFact(session.id, fact)
+        return (SaveSession(_with_ledger(session, ledger), fact=fact),)
 
     async def abandon(self, session: Session, now: datetime) -> None:
         """Give up waiting for a stop: the session ends with its last fact, flagged."""
@@ -312,7 +324,7 @@ class Transactions:
         ended = end_session(_with_ledger(session, ledger))
         if ended.status is SessionStatus.COMPLETED:
             ended = replace(ended, seal_due_at=now)
-        await self._store.commit([SaveSession(ended), AppendFact(session.id, fact)])
+        await self._store.commit([SaveSession(ended, fact=fact)])
         log.warning("session abandoned", session_id=session.id, station_id=session.key.station_id)
 
 

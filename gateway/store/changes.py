@@ -10,15 +10,13 @@ from typing import Any
 from gateway import ports
 from gateway.ports import Change
 from gateway.store import cdrs, counters, facts, journal, locations, partners, sessions, stations, tariffs, tokens
+from gateway.store.statements import ROW_BYTES
 from gateway.store.transaction import Transaction
 
 Apply = Callable[[Transaction, Any, Any], Any]
 Prepare = Callable[[Any], tuple[Any, int]]
 Prepared = tuple[Apply, Any, Any]
 """How to apply a change, the change, and what was rendered of it."""
-
-ROW_BYTES = 200
-"""What a row costs besides the text it carries, roughly."""
 
 StoreChange = Change | cdrs.KeepCdrRenderings | counters.ReserveNumbers
 """What the writer takes: the port's changes, and the store's own, which are not published."""
@@ -41,7 +39,6 @@ def _nothing(_: Any) -> tuple[None, int]:
 
 
 _KINDS: dict[type, tuple[Prepare, Apply]] = {
-    ports.AppendFact: (facts.prepare_fact, facts.apply_fact),
     ports.SaveSession: (sessions.prepare_session, sessions.apply_session),
     ports.SaveConnectorStatus: (stations.prepare_connector_status, stations.apply_connector_status),
     ports.SaveStation: (stations.prepare_station, stations.apply_station),

@@ -1,34 +1,43 @@
 """Facts of sessions: what every message appends, and those that came too late."""
 
 import sqlite3
+from typing import Any
 
 from sqlalchemy import bindparam, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from gateway.domain.sessions import Fact
-from gateway.ports import AppendFact, LateFact, SaveLateFact
+from gateway.ports import LateFact, SaveLateFact
 from gateway.store.codec import parse_fact, render_fact, to_us
-from gateway.store.statements import Row, compiled
-from gateway.store.tables import late_facts, session_facts
+from gateway.store.statements import compiled
+from gateway.store.tables import late_facts, session_facts, sessions
 from gateway.store.transaction import Transaction
 
-_FACT_NAMES = ("session_id", "fact_key", "at_us", "body")
+_FACT_NAMES = ("no", "session_no", "before_no", "fact_key", "at_us", "body")
 _INSERT = compiled(session_facts.insert().values({name: bindparam(name) for name in _FACT_NAMES}), *_FACT_NAMES)
 _LATE_NAMES = ("station_id", "session_id", "reason", "fact_key", "at_us", "body")
 # A late fact that is told again is nothing new.
 _INSERT_LATE = compiled(
     sqlite.insert(late_facts).values({name: bindparam(name) for name in _LATE_NAMES}).on_conflict_do_nothing()
 )
-_FACTS = compiled(
-    select(session_facts.c.fact_key, session_facts.c.at_us, session_facts.c.body).where(
-        session_facts.c.session_id == bindparam("session_id")
+
+
+def _chained() -> Any:
+    """The facts of a session, from its newest backwards."""
+    names = ("before_no", "fact_key", "at_us", "body")
+    newest = select(*(session_facts.c[name] for name in names)).join_from(
+        sessions, session_facts, session_facts.c.no == sessions.c.last_fact_no
     )
-)
-_FACT = compiled(
-    select(literal_column("1")).where(
-        session_facts.c.session_id == bindparam("session_id"), session_facts.c.fact_key == bindparam("fact_key")
+    chain = newest.where(sessions.c.id == bindparam("session_id")).cte("chain", recursive=True)
+    before = select(*(session_facts.c[name] for name in names)).join_from(
+        chain, session_facts, session_facts.c.no == chain.c.before_no
     )
-)
+    return chain.union_all(before)
+
+
+_CHAIN = _chained()
+_FACTS = compiled(select(_CHAIN.c.fact_key, _CHAIN.c.at_us, _CHAIN.c.body))
+_FACT = compiled(select(literal_column("1")).select_from(_CHAIN).where(_CHAIN.c.fact_key == bindparam("fact_key")))
 _LATE = compiled(
     select(*(late_facts.c[name] for name in ("no", "station_id", "session_id", "reason", "fact_key", "at_us", "body")))
     .order_by(late_facts.c.no.desc())
@@ -36,19 +45,18 @@ _LATE = compiled(
 )
 
 
-def prepare_fact(change: AppendFact) -> tuple[Row, int]:
-    fact = change.fact
+PreparedFact = tuple[str, int, str]
+"""Key, time and body: what of a fact can be rendered before its place in the chain is known."""
+
+
+def prepare_fact(fact: Fact) -> PreparedFact:
     at_us = to_us(fact.at)
-    body = render_fact(fact, at_us)
-    return (change.session_id, fact.key, at_us, body), len(body)
+    return fact.key, at_us, render_fact(fact, at_us)
 
 
-def apply_fact(tx: Transaction, change: AppendFact, row: Row) -> AppendFact:
-    if tx.is_grouped:
-        tx.add(_INSERT, row)
-    else:
-        tx.insert(_INSERT, row, f"Fact {change.fact.key} of session {change.session_id}")
-    return change
+def append_fact(tx: Transaction, no: int, session_no: int, before_no: int, prepared: PreparedFact) -> None:
+    """Put a fact at the end of its session's chain, whose last number was `before_no`."""
+    tx.put(_INSERT, (no, session_no, before_no, *prepared))
 
 
 def prepare_late_fact(change: SaveLateFact) -> tuple[str, int]:
@@ -72,7 +80,7 @@ def apply_late_fact(tx: Transaction, change: SaveLateFact, body: str) -> SaveLat
 
 def load_facts(db: sqlite3.Connection, session_id: str) -> list[Fact]:
     """In the order of their device times, then of their receipt."""
-    facts = [parse_fact(*row) for row in _FACTS.all(db, session_id=session_id)]
+    facts = [parse_fact(*row) for row in reversed(_FACTS.all(db, session_id=session_id))]
     return sorted(facts, key=lambda fact: (fact.at, fact.received_at))
 
 

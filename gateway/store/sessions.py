@@ -26,10 +26,11 @@ from gateway.store.codec import (
     to_us,
     to_us_or_none,
 )
+from gateway.store.facts import PreparedFact, append_fact, prepare_fact
 from gateway.store.objects import ObjectCodec
 from gateway.store.paging import LAST_US, is_windowed, page_of
 from gateway.store.stamps import later
-from gateway.store.statements import Row, compiled, insert_row
+from gateway.store.statements import ROW_BYTES, Row, compiled, insert_row
 from gateway.store.tables import session_terms, sessions
 from gateway.store.transaction import Transaction
 
@@ -37,8 +38,8 @@ SPANS_LOOKED_AT = 8
 """Sessions of one plug follow each other: of those begun before a time, only the latest few can span it."""
 
 _TERMS = ObjectCodec(Terms)
-_inserted = copier(Session, Session, "created_no", "last_updated", "revision")
-_updated = copier(Session, Session, "last_updated", "revision")
+_inserted = copier(Session, Session, "created_no", "last_fact_no", "last_updated", "revision")
+_updated = copier(Session, Session, "last_fact_no", "last_updated", "revision")
 _save = quick(SaveSession)
 
 # --- writing ------------------------------------------------------------------------------------------------------
@@ -46,7 +47,7 @@ _save = quick(SaveSession)
 _INSERT = insert_row(sessions, without=["created_no"])
 _INSERT_TERMS = insert_row(session_terms)
 
-_HOT_NAMES = ("status", "ledger", "last_updated_us", "seal_due_us", "hold", "revision")
+_HOT_NAMES = ("status", "ledger", "last_updated_us", "seal_due_us", "hold", "revision", "last_fact_no")
 _FOLD: dict[str, Any] = {name: bindparam(name) for name in _HOT_NAMES}
 _REST_OF_FOLD: dict[str, Any] = {name: bindparam(name) for name in ("started_us", "sealed_cdr_id")}
 _KEYS: dict[str, Any] = {
@@ -79,33 +80,46 @@ _UPDATE_TERMS = compiled(
 )
 
 
-def prepare_session(change: SaveSession) -> tuple[tuple[str, str | None], int]:
-    """Render the ledger, and the terms where they are to be written."""
+Prepared = tuple[str, str | None, PreparedFact | None]
+
+
+def prepare_session(change: SaveSession) -> tuple[Prepared, int]:
+    """Render the ledger, the terms where they are to be written, and the fact."""
     session = change.session
     ledger = render_ledger(session.ledger)
+    size = len(ledger)
+    fact = None
+    if change.fact is not None:
+        fact = prepare_fact(change.fact)
+        size += ROW_BYTES + len(fact[2])
     if session.revision and not change.write_terms:
-        return (ledger, None), len(ledger)
+        return (ledger, None, fact), size
     terms = _TERMS.render(session.terms)
-    return (ledger, terms), len(ledger) + len(terms)
+    return (ledger, terms, fact), size + len(terms)
 
 
-def apply_session(tx: Transaction, change: SaveSession, texts: tuple[str, str | None]) -> SaveSession:
-    """Insert or update.  Raises ConflictError and RevisionConflictError."""
+def apply_session(tx: Transaction, change: SaveSession, prepared: Prepared) -> SaveSession:
+    """Insert or update, and append the fact.  Raises ConflictError and RevisionConflictError."""
     session = change.session
-    ledger, terms = texts
+    ledger, terms, fact = prepared
+    fact_no = session.last_fact_no if fact is None else tx.next_fact_no()
     if session.revision == 0:
-        return SaveSession(_insert(tx, session, ledger, terms or ""), change.write_terms)
-    last_us = later(tx.now_us, to_us(session.last_updated))
-    saved: Session = _updated(session, tx.now if last_us == tx.now_us else from_us(last_us), session.revision + 1)
-    if terms is None and session.sealed_cdr_id is None and tx.is_grouped:
-        tx.add(_UPDATE_HOT, _hot_row(session, ledger, last_us), must_hit=True)
+        saved = _insert(tx, session, fact_no, ledger, terms or "")
     else:
-        tx.flush()
-        _update(tx, saved, ledger, terms)
-    return _save(saved, change.write_terms)
+        last_us = later(tx.now_us, to_us(session.last_updated))
+        last_updated = tx.now if last_us == tx.now_us else from_us(last_us)
+        saved = _updated(session, fact_no, last_updated, session.revision + 1)
+        if terms is None and session.sealed_cdr_id is None and tx.is_grouped:
+            tx.add(_UPDATE_HOT, _hot_row(session, fact_no, ledger, last_us), must_hit=True)
+        else:
+            tx.flush()
+            _update(tx, saved, ledger, terms)
+    if fact is not None:
+        append_fact(tx, fact_no, saved.created_no, session.last_fact_no, fact)
+    return _save(saved, change.write_terms, change.fact)
 
 
-def _hot_row(session: Session, ledger: str, last_us: int) -> Row:
+def _hot_row(session: Session, fact_no: int, ledger: str, last_us: int) -> Row:
     due, revision = session.seal_due_at, session.revision
     return (
         session.status._value_,
@@ -114,6 +128,7 @@ def _hot_row(session: Session, ledger: str, last_us: int) -> Row:
         None if due is None else to_us(due),
         session.hold,
         revision + 1,
+        fact_no,
         session.created_no,
         session.id,
         revision,
@@ -121,12 +136,12 @@ def _hot_row(session: Session, ledger: str, last_us: int) -> Row:
     )
 
 
-def _insert(tx: Transaction, session: Session, ledger: str, terms: str) -> Session:
-    saved: Session = _inserted(session, 0, tx.now, 1)
+def _insert(tx: Transaction, session: Session, fact_no: int, ledger: str, terms: str) -> Session:
+    saved: Session = _inserted(session, 0, fact_no, tx.now, 1)
     row = _INSERT.row(id=session.id, **_key_columns(saved), **_fold_columns(saved, ledger))
     created_no = tx.insert(_INSERT, row, f"Session {session.id}, or one with its start or transaction id,")
     _INSERT_TERMS.run(tx.db, created_no=created_no, id_token=render_id_token(session.id_token), terms=terms)
-    return _inserted(saved, created_no, saved.last_updated, saved.revision)
+    return _inserted(saved, created_no, fact_no, saved.last_updated, saved.revision)
 
 
 def _update(tx: Transaction, saved: Session, ledger: str, terms: str | None) -> None:
@@ -152,6 +167,7 @@ def _fold_columns(session: Session, ledger: str) -> dict[str, Any]:
         "seal_due_us": to_us_or_none(session.seal_due_at),
         "hold": session.hold,
         "revision": session.revision,
+        "last_fact_no": session.last_fact_no,
         "started_us": to_us(session.ledger.started_at),
         "sealed_cdr_id": session.sealed_cdr_id,
     }
@@ -178,7 +194,7 @@ def _key_columns(session: Session) -> dict[str, Any]:
 _READ_NAMES = (
     *("id", "station_id", "evse_no", "connector_no", "transaction_id", "start_key"),
     *("status", "ledger", "partner_id", "remote_start_id", "seal_due_us", "sealed_cdr_id", "hold"),
-    *("created_no", "last_updated_us", "revision", "id_token", "terms"),
+    *("created_no", "last_fact_no", "last_updated_us", "revision", "id_token", "terms"),
 )
 _READ = [sessions.c[name] if name in sessions.c else session_terms.c[name] for name in _READ_NAMES]
 _SELECT = select(*_READ).join_from(sessions, session_terms, sessions.c.created_no == session_terms.c.created_no)
@@ -320,6 +336,7 @@ def _parse(row: Row) -> Session:
         sealed_cdr_id=values["sealed_cdr_id"],
         hold=values["hold"],
         created_no=values["created_no"],
+        last_fact_no=values["last_fact_no"],
         last_updated=from_us(values["last_updated_us"]),
         revision=values["revision"],
     )

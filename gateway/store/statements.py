@@ -15,6 +15,8 @@ from sqlalchemy.sql import ClauseElement
 _DIALECT = sqlite.dialect(paramstyle="qmark")
 
 Row = tuple[Any, ...]
+ROW_BYTES = 200
+"""What a row costs besides the text it carries, roughly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

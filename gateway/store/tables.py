@@ -71,6 +71,7 @@ sessions = Table(
     Column("hold", Text),
     Column("sealed_cdr_id", Text),
     Column("revision", BigInteger, nullable=False),
+    Column("last_fact_no", BigInteger, nullable=False, server_default="0"),  # its newest fact, 0: none
     UniqueConstraint("station_key", "transaction_id"),
 )
 Index("ix_sessions_plug", *(sessions.c[name] for name in ("station_key", "evse_no", "connector_no", "started_us")))
@@ -106,17 +107,18 @@ session_terms = Table(
     Column("terms", Text, nullable=False),
 )
 
-# In the order they come, so that the bodies of one commit fill few pages; the small unique index keeps duplicates out.
-# (Keyed by session instead, every message of a commit would dirty a large page of its own: twice the cost.)
+# In the order they come, so that the facts of one commit fill few pages.  Each names the one before it of its session,
+# and the session its newest: they are found along that chain, without an index, in which every message of a commit
+# would dirty a page of its own.  The session's revision keeps out who has not seen all facts before.
 session_facts = Table(
     "session_facts",
     metadata,
-    Column("no", NUMBER, primary_key=True),
-    Column("session_id", Text, nullable=False),
+    Column("no", NUMBER, primary_key=True, autoincrement=False),
+    Column("session_no", BigInteger, nullable=False),
+    Column("before_no", BigInteger, nullable=False),
     Column("fact_key", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
-    UniqueConstraint("session_id", "fact_key"),
 )
 
 # --- bills --------------------------------------------------------------------------------------------------------

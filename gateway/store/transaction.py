@@ -3,10 +3,15 @@
 import sqlite3
 from datetime import datetime
 
+from sqlalchemy import func, select
+
 from gateway.errors import ConflictError
 from gateway.store.codec import from_us, to_us
 from gateway.store.stamps import MS
-from gateway.store.statements import Row, Statement
+from gateway.store.statements import Row, Statement, compiled
+from gateway.store.tables import session_facts
+
+_LAST_FACT = compiled(select(func.max(session_facts.c.no)))
 
 
 class MissedError(Exception):
@@ -20,7 +25,7 @@ class Transaction:
     overtake calls `flush` before.  Ungrouped, everything runs at once and its error is known.
     """
 
-    __slots__ = ("_groups", "db", "is_grouped", "made_cdr", "now", "now_us")
+    __slots__ = ("_fact_no", "_groups", "db", "is_grouped", "made_cdr", "now", "now_us")
 
     def __init__(self, db: sqlite3.Connection, now: datetime, *, is_grouped: bool) -> None:
         now_us = to_us(now)
@@ -29,6 +34,7 @@ class Transaction:
         self.now = from_us(self.now_us)
         self.is_grouped = is_grouped
         self.made_cdr = False
+        self._fact_no: int | None = None
         self._groups: dict[Statement, tuple[list[Row], bool]] = {}
 
     def add(self, statement: Statement, row: Row, *, must_hit: bool = False) -> None:
@@ -52,6 +58,13 @@ class Transaction:
             self.add(statement, row)
         else:
             self.db.execute(statement.text, row)
+
+    def next_fact_no(self) -> int:
+        """The number of the next fact: only the one writer gives them."""
+        if self._fact_no is None:
+            self._fact_no = self.db.execute(_LAST_FACT.text).fetchone()[0] or 0
+        self._fact_no += 1
+        return self._fact_no
 
     def hit(self, statement: Statement, row: Row) -> bool:
         """Run an UPDATE at once; did it find its row?"""

@@ -8,10 +8,9 @@ from decimal import Decimal
 import pytest
 
 from gateway.domain.locations import EvseStatus
-from gateway.domain.sessions import Session
+from gateway.domain.sessions import Fact, Session
 from gateway.errors import ConflictError, RevisionConflictError, StoreDownError, StoreFullError
 from gateway.ports import (
-    AppendFact,
     Change,
     DeleteStation,
     DeleteTariff,
@@ -48,8 +47,10 @@ from tests.contract.samples import (
 )
 
 
-async def save_session(store: SqliteStore, session: Session, *, write_terms: bool = False) -> Session:
-    (change,) = await store.commit([SaveSession(session, write_terms)])
+async def save_session(
+    store: SqliteStore, session: Session, *, write_terms: bool = False, fact: Fact | None = None
+) -> Session:
+    (change,) = await store.commit([SaveSession(session, write_terms, fact)])
     assert isinstance(change, SaveSession)
     return change.session
 
@@ -58,20 +59,21 @@ async def save_session(store: SqliteStore, session: Session, *, write_terms: boo
 
 
 async def test_a_work_with_a_bad_change_leaves_nothing_behind(store: SqliteStore) -> None:
-    await store.commit([AppendFact("s-1", FACT)])
+    await store.commit([SaveStation(STATION)])
 
-    with pytest.raises(ConflictError, match="f-1"):
-        await store.commit([SaveSession(SESSION), SaveCdr(CDR), AppendFact("s-1", FACT)])
+    with pytest.raises(ConflictError, match="CP-1"):
+        await store.commit([SaveSession(SESSION, fact=FACT), SaveCdr(CDR), SaveStation(STATION)])
 
     assert await store.find_session("s-1") is None
+    assert await store.load_facts("s-1") == []
     assert await store.find_cdr("c-1") is None
 
 
 async def test_a_bad_work_fails_alone_among_those_committed_with_it(world: World) -> None:
     store = await world.open()
-    await store.commit([AppendFact("s-2", FACT)])
+    await store.commit([SaveCdr(cdr_no(2))])
     world.published.clear()
-    works: list[list[Change]] = [[SaveSession(session_no(n)), AppendFact(f"s-{n}", FACT)] for n in range(1, 5)]
+    works: list[list[Change]] = [[SaveSession(session_no(n), fact=FACT), SaveCdr(cdr_no(n))] for n in range(1, 5)]
 
     results = await asyncio.gather(*(store.commit(work) for work in works), return_exceptions=True)
 
@@ -80,13 +82,26 @@ async def test_a_bad_work_fails_alone_among_those_committed_with_it(world: World
     assert sum(len(batch) for batch in world.published) == 6
 
 
-async def test_a_fact_that_is_stored_already_is_a_conflict(store: SqliteStore) -> None:
-    await store.commit([AppendFact("s-1", FACT)])
+async def test_a_fact_of_who_has_not_seen_the_one_before_is_a_conflict(store: SqliteStore) -> None:
+    session = await save_session(store, SESSION, fact=FACT)
+    await save_session(store, session, fact=replace(FACT, key="f-2"))
 
-    with pytest.raises(ConflictError):
-        await store.commit([AppendFact("s-1", replace(FACT, at_raw="other"))])
+    with pytest.raises(RevisionConflictError):
+        await store.commit([SaveSession(session, fact=replace(FACT, key="f-2"))])
 
-    assert await store.load_facts("s-1") == [FACT]
+    assert [fact.key for fact in await store.load_facts("s-1")] == ["f-1", "f-2"]
+
+
+async def test_each_session_has_its_own_facts_however_they_came(store: SqliteStore) -> None:
+    saved = [await save_session(store, session_no(number)) for number in (1, 2)]
+    for count in range(3):
+        facts = [replace(FACT, key=f"{session.id}-{count}") for session in saved]
+        works = [[SaveSession(session, fact=fact)] for session, fact in zip(saved, facts, strict=True)]
+        changes = await asyncio.gather(*(store.commit(work) for work in works))
+        saved = [change.session for (change,) in changes if isinstance(change, SaveSession)]
+
+    for number in (1, 2):
+        assert [fact.key for fact in await store.load_facts(f"s-{number}")] == [f"s-{number}-{n}" for n in range(3)]
 
 
 async def test_a_second_cdr_for_a_session_is_a_conflict(store: SqliteStore) -> None:
@@ -115,7 +130,7 @@ async def test_the_writer_goes_on_after_a_failure(store: SqliteStore) -> None:
 
 async def test_a_work_that_cannot_be_rendered_fails_before_it_is_queued(store: SqliteStore) -> None:
     with pytest.raises(TypeError):
-        await store.commit([AppendFact("s-1", replace(FACT, message_id=object()))])  # type: ignore[arg-type]
+        await store.commit([SaveSession(SESSION, fact=replace(FACT, message_id=object()))])  # type: ignore[arg-type]
 
     assert await store.load_facts("s-1") == []
 
@@ -220,7 +235,7 @@ async def test_changes_are_published_once_and_in_order_before_their_callers_go_o
     store = await world.open()
 
     async def caller(number: int) -> list[int]:
-        changes = await store.commit([SaveSession(session_no(number)), AppendFact(f"s-{number}", FACT)])
+        changes = await store.commit([SaveSession(session_no(number), fact=FACT), SaveCdr(cdr_no(number))])
         published = [change for batch in world.published for change in batch]
         return [published.index(change) for change in changes]
 

@@ -20,18 +20,17 @@ import asyncio, sys
 from datetime import UTC, datetime
 from dataclasses import replace
 from pathlib import Path
-from gateway.ports import AppendFact, SaveCdr, SaveSession
+from gateway.ports import SaveCdr, SaveSession
 from tests.contract.engines import ENGINES
 from tests.contract.samples import FACT, SetClock, cdr_no, session_no, with_energy
 
 async def visit(store, number):
     print("number", await store.next_transaction_no(), flush=True)
-    (change, _) = await store.commit([SaveSession(session_no(number)), AppendFact(f"s-{number}", FACT)])
+    (change,) = await store.commit([SaveSession(session_no(number), fact=FACT)])
     print("session", number, 1, flush=True)
     for key in range(2, 5):
         fact = replace(FACT, key=f"f-{key}")
-        work = [SaveSession(with_energy(change.session, key)), AppendFact(f"s-{number}", fact)]
-        (change, _) = await store.commit(work)
+        (change,) = await store.commit([SaveSession(with_energy(change.session, key), fact=fact)])
         print("session", number, key, flush=True)
     sealed = replace(change.session, sealed_cdr_id=f"c-{number}")
     await store.commit([SaveSession(sealed), SaveCdr(cdr_no(number))])

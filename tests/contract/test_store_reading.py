@@ -10,7 +10,6 @@ from gateway.domain.locations import Place
 from gateway.domain.sessions import Session, SessionStatus, Terms
 from gateway.domain.tokens import LocalStatus, LocalToken
 from gateway.ports import (
-    AppendFact,
     DeleteLocalToken,
     DropPartnerTokens,
     PageAsked,
@@ -62,12 +61,11 @@ OTHER_PARTY = party_id_of("NL", "DEF")
 
 async def test_everything_comes_back_equal_after_the_store_was_closed_and_opened(world: World) -> None:
     store = await world.open()
-    (station, _, session, _, cdr, location, tariff, _, partner, local) = await store.commit(
+    (station, _, session, cdr, location, tariff, _, partner, local) = await store.commit(
         [
             SaveStation(STATION),
             SaveConnectorStatus(STATUS),
-            SaveSession(SESSION),
-            AppendFact("s-1", FACT),
+            SaveSession(SESSION, fact=FACT),
             SaveCdr(CDR),
             SaveLocation(LOCATION),
             SaveTariff(TARIFF),
@@ -81,7 +79,7 @@ async def test_everything_comes_back_equal_after_the_store_was_closed_and_opened
 
     assert [SaveStation(found) for found in await store.load_stations()] == [station]
     assert await store.load_connector_statuses() == [STATUS]
-    assert [SaveSession(found) for found in await store.load_unsealed_sessions()] == [session]
+    assert [SaveSession(found, fact=FACT) for found in await store.load_unsealed_sessions()] == [session]
     assert await store.load_facts("s-1") == [FACT]
     assert [SaveCdr(found) for found in await store.list_cdrs(limit=9)] == [cdr]
     assert [SaveLocation(found) for found in await store.load_locations()] == [location]
@@ -135,7 +133,11 @@ async def test_a_session_is_found_by_a_time_in_its_span(store: SqliteStore, at: 
 async def test_facts_come_in_the_order_of_their_device_times(store: SqliteStore) -> None:
     later = replace(FACT, key="f-2", at=NOON + HOUR)
     same_time = replace(FACT, key="a-3", received_at=NOON + HOUR)
-    await store.commit([AppendFact("s-1", fact) for fact in (later, same_time, FACT)])
+    session = SESSION
+    for fact in (later, same_time, FACT):
+        (change,) = await store.commit([SaveSession(session, fact=fact)])
+        assert isinstance(change, SaveSession)
+        session = change.session
 
     assert await store.load_facts("s-1") == [FACT, same_time, later]
     assert await store.has_fact("s-1", "a-3")

@@ -9,7 +9,7 @@ from gateway.domain.ids import ConnectorKey
 from gateway.domain.sessions import Phase, SessionStatus
 from gateway.domain.tokens import AuthStatus, LocalStatus
 from gateway.errors import StoreDownError
-from gateway.ports import AppendFact, SaveSession, SaveToken
+from gateway.ports import SaveSession, SaveToken
 from tests.unit.flows.deliveries import deliver, phases, refold
 from tests.unit.flows.stage import Stage
 from tests.unit.flows.words import (
@@ -620,5 +620,7 @@ async def test_facts_and_session_are_one_work(stage: Stage) -> None:
 
     await stage.send(metered(5, 2000))
 
-    (work,) = stage.store.commits
-    assert [type(change) for change in work] == [SaveSession, AppendFact]
+    ((change,),) = stage.store.commits
+    assert isinstance(change, SaveSession)
+    assert change.fact is not None
+    assert change.session.ledger.energy_wh == 1000

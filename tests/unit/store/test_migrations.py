@@ -114,39 +114,70 @@ def test_a_copy_holds_what_is_only_in_the_log_yet_and_is_never_overwritten(path:
         assert copied.execute("SELECT name, value FROM counters").fetchall() == [("a", 1)]
 
 
-def scripts_with_a_second_revision(directory: Path, *lines: str) -> Path:
+def scripts_with_one_more_revision(directory: Path, *lines: str) -> Path:
     """The program's migrations, and one more that executes these lines."""
     scripts = directory / "scripts"
     (scripts / "versions").mkdir(parents=True)
-    for name in ("env.py", "versions/revision_0001.py"):
-        (scripts / name).write_text((SCRIPTS / name).read_text())
+    for script in (SCRIPTS / "env.py", *SCRIPTS.glob("versions/revision_*.py")):
+        (scripts / script.relative_to(SCRIPTS)).write_text(script.read_text())
     body = "".join(f"    op.execute({line!r})\n" for line in lines)
-    (scripts / "versions" / "revision_0002.py").write_text(
-        f'from alembic import op\nrevision = "0002"\ndown_revision = "0001"\n\n\ndef upgrade() -> None:\n{body}'
+    (scripts / "versions" / "revision_next.py").write_text(
+        f'from alembic import op\nrevision = "next"\ndown_revision = "{HEAD}"\n\n\ndef upgrade() -> None:\n{body}'
     )
     return scripts
 
 
 def test_an_older_database_is_copied_and_then_migrated(path: Path, tmp_path: Path) -> None:
     upgrade(path)
-    scripts = scripts_with_a_second_revision(tmp_path, "CREATE TABLE added (id BIGINT)")
+    scripts = scripts_with_one_more_revision(tmp_path, "CREATE TABLE added (id BIGINT)")
 
-    upgrade(path, scripts=scripts, head="0002")
+    upgrade(path, scripts=scripts, head="next")
 
-    assert read_revision(path) == "0002"
+    assert read_revision(path) == "next"
     assert "added" in schema_of(path)
-    assert read_revision(path.with_name("gateway.sqlite3.before-0002")) == "0001"
+    assert read_revision(path.with_name("gateway.sqlite3.before-next")) == HEAD
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, tmp_path: Path) -> None:
     upgrade(path)
     before = schema_of(path)
-    scripts = scripts_with_a_second_revision(
+    scripts = scripts_with_one_more_revision(
         tmp_path, "CREATE TABLE added (id BIGINT)", "INSERT INTO nowhere VALUES (1)"
     )
 
     with pytest.raises(sqlalchemy.exc.OperationalError, match="nowhere"):
-        upgrade(path, scripts=scripts, head="0002")
+        upgrade(path, scripts=scripts, head="next")
 
-    assert read_revision(path) == "0001"
+    assert read_revision(path) == HEAD
     assert schema_of(path) == before
+
+
+def test_the_facts_of_an_older_database_are_chained_session_by_session(path: Path) -> None:
+    upgrade(path, head="0001")
+    with closing(sqlite3.connect(path)) as database, database:
+        for no, session_id in ((1, "s-1"), (2, "s-2")):
+            columns = "created_no, id, station_key, station_id, evse_no, connector_no, transaction_id, start_key"
+            fold = "started_us, status, ledger, last_updated_us, revision"
+            values = (no, session_id, "cp", "CP", 1, 1, session_id, session_id, 1, "ACTIVE", "[]", 1, 1)
+            marks = ", ".join("?" * len(values))
+            database.execute(f"INSERT INTO sessions ({columns}, {fold}) VALUES ({marks})", values)
+        database.executemany(
+            "INSERT INTO session_facts (no, session_id, fact_key, at_us, body) VALUES (?, ?, ?, 1, ?)",
+            [
+                (number, session_id, f"f-{number}", body)
+                for number, session_id, body in ((3, "s-1", "a"), (5, "s-2", "b"), (6, "s-1", "c"), (9, "s-1", "d"))
+            ],
+        )
+
+    upgrade(path)
+
+    with closing(sqlite3.connect(path)) as database:
+        facts = database.execute("SELECT no, session_no, before_no, fact_key, body FROM session_facts").fetchall()
+        newest = database.execute("SELECT id, last_fact_no FROM sessions ORDER BY id").fetchall()
+    assert facts == [
+        (3, 1, 0, "f-3", "a"),
+        (5, 2, 0, "f-5", "b"),
+        (6, 1, 3, "f-6", "c"),
+        (9, 1, 6, "f-9", "d"),
+    ]
+    assert newest == [("s-1", 9), ("s-2", 5)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import SettingsError, StoreDownError
-from gateway.ports import AppendFact, Change, SaveNotice, SaveSession
+from gateway.ports import Change, SaveNotice, SaveSession
 from gateway.store.connection import refuse_old_sqlite
 from gateway.store.lock import DirectoryLock
 from gateway.store.sqlite import SqliteStore, parse_sqlite_url
@@ -108,7 +108,7 @@ async def test_a_full_disk_fails_every_work_of_the_batch_and_nothing_is_half_sto
     big = "x" * 200_000
 
     results = await asyncio.gather(
-        store.commit([SaveSession(SESSION), AppendFact("s-1", FACT)]),
+        store.commit([SaveSession(SESSION, fact=FACT)]),
         store.commit([SaveSession(session_no(2, hold=big))]),
         return_exceptions=True,
     )
@@ -119,8 +119,8 @@ async def test_a_full_disk_fails_every_work_of_the_batch_and_nothing_is_half_sto
     assert published == []
 
     await store._writer_connection.run(lambda db: db.execute("PRAGMA max_page_count=100000").fetchone())
-    await store.commit([SaveSession(SESSION), AppendFact("s-1", FACT)])
-    assert [len(batch) for batch in published] == [2]
+    await store.commit([SaveSession(SESSION, fact=FACT)])
+    assert [len(batch) for batch in published] == [1]
     await store.close()
 
 
