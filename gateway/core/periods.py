@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from gateway.domain.quick import quick
 from gateway.domain.sessions import Period, Phase
 
+_period = quick(Period)
 SHARE = Decimal("0.001")
 """Energy that falls between two readings is shared out in whole mWh; the rest goes to the last share."""
 
@@ -64,7 +66,7 @@ def _share(
 
 
 def _with_energy(period: Period, more_wh: Decimal) -> Period:
-    return Period(start_at=period.start_at, phase=period.phase, energy_wh=period.energy_wh + more_wh)
+    return _period(start_at=period.start_at, phase=period.phase, energy_wh=period.energy_wh + more_wh)
 
 
 MICROSECOND = timedelta(microseconds=1)

@@ -14,7 +14,7 @@ from gateway.core.facts import TIME_REPLACED, is_dated
 from gateway.core.periods import MICROSECOND, add_energy, cut_period
 from gateway.core.timeline import Point, earliest_of, latest_of, points_of, timeline_of
 from gateway.domain.money import ZERO
-from gateway.domain.quick import copier
+from gateway.domain.quick import copier, freezer
 from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase
 from gateway.domain.tokens import IdToken
 
@@ -121,7 +121,7 @@ class _Draft:
 
 
 _draft_of = copier(Ledger, _Draft)
-_ledger_of = copier(_Draft, Ledger)
+_ledger_of = freezer(_Draft, Ledger)
 
 
 def _take(draft: _Draft, point: Point) -> None:

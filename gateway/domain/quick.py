@@ -46,6 +46,21 @@ def copier(source: type[Any], target: type[T], *names: str) -> Callable[..., T]:
     return cast(Callable[..., T], _write(target, ", ".join(["value", *names]), body, {}))
 
 
+def freezer(draft: type[Any], target: type[T]) -> Callable[..., T]:
+    """Make a function that declares a finished `draft` to be a `target`; nobody may write to it afterwards.
+
+    Both are dataclasses with slots and the same fields.
+    """
+    if sorted(draft.__slots__) != sorted(cast(Any, target).__slots__):
+        raise TypeError(f"{draft.__name__} has not the fields of {target.__name__}")
+
+    def freeze(made: Any) -> T:
+        made.__class__ = target
+        return cast(T, made)
+
+    return freeze
+
+
 def _write(target: type[Any], params: str, body: list[str], scope: dict[str, Any]) -> Any:
     twin = type(f"Quick{target.__name__}", (), {"__slots__": tuple(target.__slots__)})
     lines = [f"def make({params}):", "made = new(twin)", *body, "made.__class__ = target", "return made"]

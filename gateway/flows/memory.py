@@ -60,7 +60,6 @@ class Memory:
         self._by_plug: dict[ConnectorKey, list[str]] = {}
         self._by_station: dict[str, dict[str, None]] = {}
         self._appliers: dict[type, Callable[..., None]] = {
-            SaveSession: lambda change: self.put_session(change.session),
             SaveConnectorStatus: lambda change: self._put_status(change.status),
             SaveStation: lambda change: self._put_station(change.station),
             DeleteStation: lambda change: self._drop_station(change.station_id),
@@ -89,9 +88,10 @@ class Memory:
     def apply(self, changes: Sequence[Change]) -> None:
         """Take over what a commit made true."""
         for change in changes:
-            applier = self._appliers.get(type(change))
-            if applier is not None:
-                applier(change)
+            if isinstance(change, SaveSession):
+                self.put_session(change.session)
+            elif type(change) in self._appliers:
+                self._appliers[type(change)](change)
 
     # --- finding ---------------------------------------------------------------------------------------------
 

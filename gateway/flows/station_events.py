@@ -1,7 +1,7 @@
 """What stations tell, story by story.  The OCPP edge calls these from the station's mailbox and renders what they
 return."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -151,11 +151,15 @@ class StationEvents:
             )
         return decision
 
-    async def on_transaction(self, event: TransactionReported) -> TransactionAnswer:
+    def on_transaction(self, event: TransactionReported) -> Awaitable[TransactionAnswer]:
         """A start, readings, a change or a stop."""
+        if event.kind is FactKind.STARTED or event.kind is FactKind.ENDED:
+            return self._on_begin_or_end(event)
+        return self._transactions.on_transaction(event)
+
+    async def _on_begin_or_end(self, event: TransactionReported) -> TransactionAnswer:
         answer = await self._transactions.on_transaction(event)
-        if event.kind in (FactKind.STARTED, FactKind.ENDED):
-            await self._availability.refresh(event.receipt.station_id)
+        await self._availability.refresh(event.receipt.station_id)
         return answer
 
     async def on_notice(self, event: NoticeReported) -> None:

@@ -217,7 +217,8 @@ def render_call(call_id: str, action: str, payload: Any) -> bytes:
 
 def render_result(call_id: str, payload: Any) -> bytes:
     """A CALLRESULT as compact JSON."""
-    return orjson.dumps([CALL_RESULT, call_id, payload])
+    # A copy: what orjson made keeps its whole buffer, and an answer is kept for a while.
+    return bytes(memoryview(orjson.dumps([CALL_RESULT, call_id, payload])))
 
 
 def render_empty_result(call_id: str) -> bytes:

@@ -85,7 +85,7 @@ class Connection:
         self._outstanding: OutgoingCall | None = None
         self._queue: deque[OutgoingCall] | None = None
         self._grace: dict[str, OutgoingCall] | None = None
-        self._answers: list[tuple[str, int, bytes, float]] | None = None
+        self._answers: list[tuple[str, str, bytes, float]] | None = None
         self.unanswered = 0
 
     # Inbound
@@ -173,8 +173,8 @@ class Connection:
         There are stations that give every heartbeat the same id: an old answer would stop their clock.
         """
         if self._answers is not None:
-            for kept_id, fingerprint, answer, at in self._answers:
-                if kept_id == call_id and fingerprint == hash(text) and now - at < _FRESH_S:
+            for kept_id, kept_text, answer, at in self._answers:
+                if kept_id == call_id and kept_text == text and now - at < _FRESH_S:
                     return answer
         return None
 
@@ -184,8 +184,7 @@ class Connection:
             self._answers = []
         elif len(self._answers) >= _KEPT_ANSWERS:
             del self._answers[0]
-        # A copy: what orjson made keeps its whole buffer.
-        self._answers.append((call_id, hash(text), bytes(memoryview(answer)), now))
+        self._answers.append((call_id, text, answer, now))
 
     def forget_answers(self) -> None:
         """Drop the kept answers of a connection that has been idle: a retry comes soon or never."""

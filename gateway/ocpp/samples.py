@@ -63,18 +63,18 @@ def parse_sample(sample: dict[str, Any], at: datetime) -> Reading | None:
     if written is None or written == "":
         return None
     measurand = get("measurand") or ENERGY_IMPORT
-    unit, multiplier = get("unit"), 0
-    unit_of_measure = get("unitOfMeasure")
-    if unit_of_measure:
-        unit, multiplier = unit_of_measure.get("unit"), unit_of_measure.get("multiplier") or 0
-    value_format, signed = get("format"), get("signedMeterValue")
+    value_format = get("format")
+    unit, multiplier, raw = get("unit"), 0, None
     value = None if value_format == "SignedData" else parse_number(written)
-    raw = None
-    if multiplier and value is not None and not _is_measurable(value, multiplier):
-        value, multiplier, written = None, 0, sample
-    if signed:
-        raw = _raw(signed)
-    elif value is None:
+    if unit is None:  # OCPP 2.x has an object for it, and one for signed values
+        unit_of_measure, signed = get("unitOfMeasure"), get("signedMeterValue")
+        if unit_of_measure:
+            unit, multiplier = unit_of_measure.get("unit"), unit_of_measure.get("multiplier") or 0
+        if multiplier and value is not None and not _is_measurable(value, multiplier):
+            value, multiplier, written = None, 0, sample
+        if signed:
+            raw = _raw(signed)
+    if value is None and raw is None:
         raw = _raw(written)
     return make_reading(
         at=at,
