@@ -35,18 +35,18 @@ def write_batch(db: sqlite3.Connection, batch: Sequence[Entry], now: datetime) -
     Raises StoreDownError where the database fails: nothing is known to be stored then.
     """
     try:
-        made_cdr = _write(db, batch, now)
+        cdrs_made = _write(db, batch, now)
         failpoint("before-commit")
         db.execute("COMMIT")
     except sqlite3.Error as error:
         _roll_back(db)
         raise store_down(error) from error
     failpoint("after-commit")
-    if made_cdr:
+    for _ in range(cdrs_made):
         failpoint("cdr-made")
 
 
-def _write(db: sqlite3.Connection, batch: Sequence[Entry], now: datetime) -> bool:
+def _write(db: sqlite3.Connection, batch: Sequence[Entry], now: datetime) -> int:
     db.execute("BEGIN IMMEDIATE")
     together = Transaction(db, now, is_grouped=True)
     try:
@@ -58,24 +58,24 @@ def _write(db: sqlite3.Connection, batch: Sequence[Entry], now: datetime) -> boo
             raise
         db.execute("ROLLBACK")
     else:
-        return together.made_cdr
+        return together.cdrs_made
     db.execute("BEGIN IMMEDIATE")
     single = Transaction(db, now, is_grouped=False)
     for entry in batch:
         _write_alone(single, entry)
-    return single.made_cdr
+    return single.cdrs_made
 
 
 def _write_alone(tx: Transaction, entry: Entry) -> None:
     tx.db.execute("SAVEPOINT work")
-    made_cdr = tx.made_cdr
+    cdrs_made = tx.cdrs_made
     try:
         entry.stamped = _apply(tx, entry)
     except Exception as error:  # root of a task: a Work's error is its caller's, who awaits it
         if _is_database_broken(error):
             raise
         entry.stamped, entry.error = None, error
-        tx.made_cdr = made_cdr
+        tx.cdrs_made = cdrs_made
         tx.db.execute("ROLLBACK TO work")
     tx.db.execute("RELEASE work")
 

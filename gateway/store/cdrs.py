@@ -67,7 +67,7 @@ def apply_cdr(tx: Transaction, change: SaveCdr, body: str) -> SaveCdr:
         body=body,
     )
     tx.insert(_INSERT, row, f"CDR {cdr.id}, or one for session {cdr.session_id},")
-    tx.made_cdr = True
+    tx.cdrs_made += 1
     return SaveCdr(saved)
 
 

@@ -25,7 +25,7 @@ class Transaction:
     overtake calls `flush` before.  Ungrouped, everything runs at once and its error is known.
     """
 
-    __slots__ = ("_fact_no", "_groups", "db", "is_grouped", "made_cdr", "now", "now_us")
+    __slots__ = ("_fact_no", "_groups", "cdrs_made", "db", "is_grouped", "now", "now_us")
 
     def __init__(self, db: sqlite3.Connection, now: datetime, *, is_grouped: bool) -> None:
         now_us = to_us(now)
@@ -33,7 +33,7 @@ class Transaction:
         self.now_us = now_us - now_us % MS
         self.now = from_us(self.now_us)
         self.is_grouped = is_grouped
-        self.made_cdr = False
+        self.cdrs_made = 0
         self._fact_no: int | None = None
         self._groups: dict[Statement, tuple[list[Row], bool]] = {}
 
