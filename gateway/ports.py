@@ -368,6 +368,17 @@ class Ids(Protocol):
         """A fresh unique id of 36 characters."""
 
 
+class SignatureVerifier(Protocol):
+    """Checks what meters signed."""
+
+    def verify(self, curve: str, hash_name: str, point: bytes, signature: bytes, data: bytes) -> bool:
+        """Does an ECDSA signature (DER, or r and s in a row) fit the data?
+
+        `curve` as in SEC 2 and RFC 5639 ("secp256r1", "brainpoolP256r1"), `hash_name` "SHA256", "SHA384" or "SHA512",
+        `point` as in SEC 1 2.3.3.  Raises ValueError for a key, curve or hash that cannot be used.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class TraceEntry:
     """`direction`: "in", "out", or "event" (a handshake, a refusal, a close)."""
