@@ -41,7 +41,11 @@ _WRAPPINGS = 4
 _MOST_NAME = 50
 _IMPORTS = frozenset({"1", "01", "98", "B0", "B1", "B2", "B3"})
 """Group C of the OBIS codes of imported energy: IEC 62056-6-1, what meters use of it, OCMF table 25."""
-_NAMES = {KeySource.OPERATOR: "the operator's", KeySource.STATION: "the station's", KeySource.VALUE: "the value's own"}
+_NAMES = {
+    KeySource.OPERATOR: "the operator's public key",
+    KeySource.STATION: "the station's public key",
+    KeySource.VALUE: "the public key that came with the value",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,21 +208,21 @@ def _try(ocmf: Ocmf | None, source: KeySource, text: str, verify: Verify) -> _Tr
     try:
         key = parse_public_key(text)
     except ValueError as fault:
-        return _Try(source=source, verdict=Verdict.UNVERIFIED, reason=f"{name} public key {fault}")
+        return _Try(source=source, verdict=Verdict.UNVERIFIED, reason=f"{name} {fault}")
     if ocmf is None or ocmf.fault is not None:
         return _Try(source=source, key=key, verdict=Verdict.UNVERIFIED)
     if key.curve not in (None, ocmf.curve):
-        reason = f"{name} public key is on {key.curve}, the record is signed on {ocmf.curve}"
+        reason = f"{name} is on {key.curve}, the record is signed on {ocmf.curve}"
         return _Try(source=source, key=key, verdict=Verdict.UNVERIFIED, reason=reason)
     key = replace(key, curve=ocmf.curve)
     try:
         fits = verify(ocmf.curve, ocmf.hash_name, key.point, ocmf.signature, ocmf.signed)
     except ValueError as fault:
-        reason = f"{name} public key cannot be used: {fault}"
+        reason = f"{name} cannot be used: {fault}"
         return _Try(source=source, key=key, verdict=Verdict.UNVERIFIED, reason=reason)
     if fits:
         return _Try(source=source, key=key, verdict=Verdict.VERIFIED)
-    return _Try(source=source, key=key, verdict=Verdict.BROKEN, reason=f"the signature does not fit {name} public key")
+    return _Try(source=source, key=key, verdict=Verdict.BROKEN, reason=f"the signature does not fit {name}")
 
 
 def _decide(ocmf: Ocmf | None, envelope: Envelope, tries: Sequence[_Try]) -> _Try:

@@ -66,8 +66,9 @@ def _verify_elsewhere(curve: Curve, hash_name: str, point: bytes, signature: byt
 def _decode(signature: bytes, coordinate_bytes: int) -> tuple[int, int] | None:
     """r and s out of DER, or as two numbers in a row as some meters write them; None if it is neither."""
     try:
-        return decode_dss_signature(signature)
+        r, s = decode_dss_signature(signature)
     except ValueError:
         if len(signature) != 2 * coordinate_bytes:
             return None
-        return int.from_bytes(signature[:coordinate_bytes]), int.from_bytes(signature[coordinate_bytes:])
+        r, s = int.from_bytes(signature[:coordinate_bytes]), int.from_bytes(signature[coordinate_bytes:])
+    return (r, s) if r > 0 and s > 0 else None
