@@ -30,6 +30,7 @@ from gateway.flows.partner_book import PartnerBook
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
 from gateway.flows.sealing import Sealing
+from gateway.flows.signatures import Signatures
 from gateway.flows.station_events import BootRules, StationEvents
 from gateway.flows.timekeeper import Timekeeper
 from gateway.flows.tokens import TokenInbox
@@ -45,6 +46,7 @@ from gateway.ocpp.version import Metering
 from gateway.ocpp.versions import VERSIONS as OCPP_VERSIONS
 from gateway.ops.clock import RandomIds, SystemClock
 from gateway.ops.secrets import FileSecrets, load_console_token, load_secrets
+from gateway.ops.signatures import EcdsaVerifier
 from gateway.ops.systemd import notify
 from gateway.ports import Change, Clock, SavePartner
 from gateway.store.sqlite import SqliteStore
@@ -117,7 +119,8 @@ class Gateway:
             restart_grace_s=config.ocpp.restart_grace_s,
         )
         transactions = Transactions(store, memory, clock, ids, authorizer, seal_rules)
-        sealing = Sealing(store, memory, clock, ids, mailboxes, transactions, availability, seal_rules)
+        signatures = Signatures(store, memory, EcdsaVerifier())
+        sealing = Sealing(store, memory, clock, ids, mailboxes, transactions, availability, seal_rules, signatures)
         await memory.load(store)
         partners.on_changes([SavePartner(partner) for partner in memory.partners.values()])
         availability.begin()
@@ -201,6 +204,7 @@ class Gateway:
                 ),
                 local_tokens=LocalTokens(store=store),
                 registration=registration,
+                signatures=signatures,
                 versions_url=public_url + VERSIONS_PATH,
                 report_health=self._report_health,
             )

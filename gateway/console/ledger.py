@@ -6,6 +6,7 @@ from gateway.console.answers import answer
 from gateway.console.bodies import parse_limits
 from gateway.console.parts import PARTS
 from gateway.console.render_ledger import render_cdr, render_fact, render_session
+from gateway.console.render_signatures import render_signed_value
 from gateway.errors import NotFoundError
 
 MOST = 1_000
@@ -24,12 +25,22 @@ async def list_sessions(request: web.Request) -> web.Response:
 
 
 async def get_session(request: web.Request) -> web.Response:
-    store, session_id = request.app[PARTS].store, request.match_info["session_id"]
+    """With its facts, and what the meter signed in them, checked now: with the keys of today."""
+    parts, session_id = request.app[PARTS], request.match_info["session_id"]
+    store = parts.store
     session = await store.find_session(session_id)
     if session is None:
         raise NotFoundError(f"there is no session {session_id!r}")
     facts = await store.load_facts(session.id)
-    return answer({**render_session(session), "facts": [render_fact(fact) for fact in facts]})
+    judgement = await parts.signatures.judge(session, facts)
+    return answer(
+        {
+            **render_session(session),
+            "facts": [render_fact(fact) for fact in facts],
+            "signed_values": [render_signed_value(value) for value in judgement.values],
+            "signed_flags": judgement.flags,
+        }
+    )
 
 
 async def list_cdrs(request: web.Request) -> web.Response:
@@ -44,7 +55,7 @@ async def get_cdr(request: web.Request) -> web.Response:
     cdr = await request.app[PARTS].store.find_cdr(cdr_id)
     if cdr is None:
         raise NotFoundError(f"there is no CDR {cdr_id!r}")
-    return answer(render_cdr(cdr))
+    return answer({**render_cdr(cdr), "signed_values": [render_signed_value(value) for value in cdr.signed_values]})
 
 
 ROUTES = (

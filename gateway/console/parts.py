@@ -10,6 +10,7 @@ from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.memory import Memory
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
+from gateway.flows.signatures import Signatures
 from gateway.ports import Clock, Stations, Store, Trace
 
 
@@ -36,6 +37,7 @@ class Parts:
     inventory: Inventory
     local_tokens: LocalTokens
     registration: Registration
+    signatures: Signatures
     versions_url: str
     report_health: Callable[[], Awaitable[HealthReport]]
 

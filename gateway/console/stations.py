@@ -9,6 +9,8 @@ from gateway.console.answers import answer
 from gateway.console.bodies import BodyError, parse_model, read_object
 from gateway.console.fields import Strict
 from gateway.console.parts import PARTS, Parts
+from gateway.console.render_signatures import render_meter_keys
+from gateway.domain.signatures import KeySource
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.flows.provisioning import StationOrder
 from gateway.ports import CallOutcome, ConnectionInfo
@@ -20,6 +22,7 @@ class StationInput(Strict):
     security_profile: Annotated[int, Field(strict=True)] | None = None
     password: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     ocpp_version: str | None = None
+    meter_public_keys: dict[str, str] | None = None
 
 
 class CallInput(Strict):
@@ -83,6 +86,8 @@ def render_station(station: Station, parts: Parts) -> dict[str, Any]:
         "security_profile": station.security_profile,
         "has_password": station.password_hash is not None,
         "ocpp_version": station.ocpp_version,
+        "meter_public_keys": render_meter_keys(station.meter_keys, KeySource.OPERATOR),
+        "reported_meter_keys": render_meter_keys(station.meter_keys, KeySource.STATION),
         "created_at": station.created_at,
         "connection": _render_connection(parts.stations.find_connection(station.id)),
         "last_boot": _render_boot(station),

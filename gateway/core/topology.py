@@ -1,9 +1,10 @@
 """Which plug of which station stands where."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.domain.ids import ConnectorKey, station_key
 from gateway.domain.locations import EvseStatus, Location, Place
+from gateway.domain.signatures import MeterKey
 
 
 def topology_key(station_id: str, evse_no: int, connector_no: int) -> ConnectorKey:
@@ -21,3 +22,10 @@ def places_of(location: Location) -> Iterable[tuple[ConnectorKey, Place]]:
                 key = connector.key
                 place = Place(location=location, evse=evse, connector=connector)
                 yield topology_key(key.station_id, key.evse_no, key.connector_no), place
+
+
+def keys_of_evse(keys: Sequence[MeterKey], evse_no: int) -> tuple[MeterKey, ...]:
+    """The keys of an EVSE's meter, one per source; the key of the whole station stands for an EVSE without its own."""
+    found = {key.source: key for key in keys if key.evse_no == 0}
+    found |= {key.source: key for key in keys if key.evse_no == evse_no}
+    return tuple(found.values())

@@ -7,6 +7,7 @@ from decimal import Decimal
 from gateway.domain.ids import PartyId
 from gateway.domain.money import Price
 from gateway.domain.sessions import Phase, Terms
+from gateway.domain.signatures import SignedValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class Cdr:
     """A sealed bill: made once, never changed.
 
     `ordinal` counts without gaps per owner (the partner it is for; None: nobody's but ours); the store gives it.
+    `signed_values` are what the meter signed, with the verdicts of the day the bill was made.
     """
 
     id: str
@@ -52,5 +54,6 @@ class Cdr:
     parking_time_s: Decimal
     flags: frozenset[str] = frozenset()
     remark: str | None = None
+    signed_values: tuple[SignedValue, ...] = ()
     ordinal: int = 0
     last_updated: datetime

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.domain.ids import ConnectorKey
+from gateway.domain.signatures import MeterKey
 
 
 class ConnectorState(StrEnum):
@@ -40,7 +41,7 @@ class Station:
     """A charger.  `password_hash` is a keyed hash; `id` keeps its first spelling.
 
     `security_profile` is 0 (no password), 1 (password), 2 (password over TLS); `ocpp_version` pins a version,
-    None: whatever is negotiated.
+    None: whatever is negotiated.  `meter_keys` are the public keys of its meters, at most one per EVSE and source.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Station:
     last_boot_at: datetime | None = None
     last_boot_reason: str | None = None
     boot_version: str | None = None
+    meter_keys: tuple[MeterKey, ...] = ()
     revision: int = 0
 
 

@@ -1,13 +1,15 @@
 """Stations as the operator provisions them."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 import structlog
 
+from gateway.core.public_keys import parse_public_key
 from gateway.domain.ids import station_key
+from gateway.domain.signatures import KeySource, MeterKey
 from gateway.domain.stations import Admission, Station
 from gateway.errors import ConflictError, NotFoundError, RevisionConflictError, WireError
 from gateway.flows.mailbox import Mailboxes
@@ -32,11 +34,15 @@ UNSET = Unset.UNSET
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationOrder:
-    """What the operator wants of a station: a key left out keeps its value, None clears it."""
+    """What the operator wants of a station: a key left out keeps its value, None clears it.
+
+    `meter_public_keys` are those of its meters by number of EVSE ("0": of the whole station), all of them.
+    """
 
     security_profile: int | Unset | None = UNSET
     password: str | Unset | None = UNSET
     ocpp_version: str | Unset | None = UNSET
+    meter_public_keys: Mapping[str, str] | Unset | None = UNSET
 
 
 class Provisioning:
@@ -125,6 +131,10 @@ class Provisioning:
             station = replace(station, security_profile=check_profile(order.security_profile))
         if not isinstance(order.password, Unset):
             station = replace(station, password_hash=self._hash(order.password))
+        if not isinstance(order.meter_public_keys, Unset):
+            given = parse_meter_keys(order.meter_public_keys or {})
+            reported = (key for key in station.meter_keys if key.source is not KeySource.OPERATOR)
+            station = replace(station, meter_keys=(*given, *reported))
         if station.security_profile and station.password_hash is None:
             raise WireError("$.password", f"is missing: security profile {station.security_profile} needs a password")
         return station
@@ -174,6 +184,21 @@ def password_bytes(password: str) -> bytes:
         except ValueError:
             pass
     return password.encode()
+
+
+def parse_meter_keys(given: Mapping[str, str]) -> tuple[MeterKey, ...]:
+    """The operator's keys in the order of the EVSEs.  Raises WireError for a number or a key that is none."""
+    keys = []
+    for number, text in given.items():
+        path = f"$.meter_public_keys.{number}"
+        if not number.isascii() or not number.isdigit() or len(number) > 4 or str(int(number)) != number:
+            raise WireError(path, f"{number!r} is no number of an EVSE (0 stands for the whole station)")
+        try:
+            parse_public_key(text)
+        except ValueError as fault:
+            raise WireError(path, f"is no public key of a meter: it {fault}") from None
+        keys.append(MeterKey(evse_no=int(number), source=KeySource.OPERATOR, text=text))
+    return tuple(sorted(keys, key=lambda key: key.evse_no))
 
 
 def check_profile(profile: int | None) -> int | None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from gateway.core.cdrs import Hold, decide_cdr
+from gateway.domain.cdrs import Cdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
 from gateway.domain.sessions import Session, SessionStatus
@@ -16,6 +17,7 @@ from gateway.flows.agenda import Agenda
 from gateway.flows.availability import Availability
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
+from gateway.flows.signatures import Signatures
 from gateway.flows.transactions import SealRules, Transactions
 from gateway.ports import Clock, Ids, SaveCdr, SaveSession, Store
 
@@ -38,6 +40,7 @@ class Sealing:
         transactions: Transactions,
         availability: Availability,
         rules: SealRules,
+        signatures: Signatures,
     ) -> None:
         self._store = store
         self._memory = memory
@@ -47,6 +50,7 @@ class Sealing:
         self._transactions = transactions
         self._availability = availability
         self._rules = rules
+        self._signatures = signatures
         self.agenda = Agenda()
         self.changed = asyncio.Event()
         memory.on_due = self.on_due_set
@@ -93,16 +97,26 @@ class Sealing:
                 await self._store.commit([SaveSession(replace(session, hold=decision.reason, seal_due_at=None))])
                 log.warning("cdr held", session_id=session.id, reason=decision.reason)
             return
-        sealed = replace(completed, sealed_cdr_id=decision.id, seal_due_at=None, hold=None)
-        await self._store.commit([SaveSession(sealed, write_terms=completed is not session), SaveCdr(decision)])
+        cdr = await self._with_signed_values(completed, decision)
+        sealed = replace(completed, sealed_cdr_id=cdr.id, seal_due_at=None, hold=None)
+        await self._store.commit([SaveSession(sealed, write_terms=completed is not session), SaveCdr(cdr)])
         log.info(
             "cdr made",
-            cdr_id=decision.id,
+            cdr_id=cdr.id,
             session_id=session.id,
-            energy_wh=str(decision.energy_wh),
-            cost=str(decision.totals.cost.before_taxes),
-            currency=decision.currency,
+            energy_wh=str(cdr.energy_wh),
+            cost=str(cdr.totals.cost.before_taxes),
+            currency=cdr.currency,
         )
+
+    async def _with_signed_values(self, session: Session, cdr: Cdr) -> Cdr:
+        """The bill with what the meter signed.  Nothing in it changes energy or cost: what is odd is flagged."""
+        found = await self._signatures.judge(session)
+        if not found.values:
+            return cdr
+        if found.flags:
+            log.warning("signed values not in order", session_id=session.id, flags=sorted(found.flags))
+        return replace(cdr, signed_values=found.values, flags=cdr.flags | found.flags)
 
     def _with_place(self, session: Session) -> Session:
         """A session that began before its plug had a location or a tariff takes those of now; nothing else is

@@ -1,7 +1,7 @@
 """What stations tell, story by story.  The OCPP edge calls these from the station's mailbox and renders what they
 return."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from gateway.domain.events import (
 )
 from gateway.domain.ids import ConnectorKey, station_key
 from gateway.domain.sessions import FactKind, Session
+from gateway.domain.signatures import KeySource, MeterKey
 from gateway.domain.stations import Admission, Deviation, Station
 from gateway.domain.tokens import Authorization, AuthStatus
 from gateway.errors import ConflictError, RevisionConflictError, StoreDownError
@@ -33,6 +34,7 @@ from gateway.ports import Change, Clock, SaveDeviation, SaveNotice, SaveQuaranti
 log = structlog.get_logger(__name__)
 
 DEVIATION_FLUSH = timedelta(minutes=1)
+MOST_KEY_CHARACTERS = 2_500  # OCPP 2.0.1 SignedMeterValueType: publicKey
 DEVIATION_LIMIT = 10_000
 """Kinds of faults counted in memory: a station may invent new ones without end."""
 
@@ -202,6 +204,26 @@ class StationEvents:
             else:
                 self._deviations[key] = known
             raise
+
+    async def on_meter_keys(self, station_id: str, keys: Mapping[int, str]) -> None:
+        """The public keys of the meters as the station tells them now; those of the operator stay."""
+        station = self._memory.find_station(station_id)
+        if station is None:
+            return
+        told = tuple(
+            MeterKey(evse_no=no, source=KeySource.STATION, text=keys[no])
+            for no in sorted(keys)
+            if len(keys[no]) <= MOST_KEY_CHARACTERS
+        )
+        others = tuple(key for key in station.meter_keys if key.source is not KeySource.STATION)
+        if (*others, *told) == station.meter_keys:
+            return
+        try:
+            await self._store.commit([SaveStation(replace(station, meter_keys=(*others, *told)))])
+        except RevisionConflictError:  # changed meanwhile: the next boot tells them again
+            log.warning("meter keys not kept", station_id=station.id)
+            return
+        log.info("meter keys told", station_id=station.id, evses=sorted(keys))
 
     def now(self) -> datetime:
         return self._clock.now()

@@ -27,7 +27,7 @@ from gateway.ocpp.service import BOOT, Service
 from gateway.ocpp.settings import Settings
 from gateway.ocpp.station_socket import StationSocket, decode_text
 from gateway.ocpp.validation import Problem
-from gateway.ocpp.version import Version
+from gateway.ocpp.version import Metering, Version
 from gateway.ops.failpoints import failpoint
 from gateway.ports import CallOutcome, Clock, ConnectionInfo, Trace
 
@@ -328,7 +328,15 @@ class Link:
         if self._house.stories.admission_of(self.station_id) is Admission.ACCEPTED:
             self.seat.solicited = None
             if settings.metering is not None:
-                self.spawn(self.version.set_metering(self._call_briefly, settings.metering, self._record))
+                self.spawn(self._look_at_meters(settings.metering))
+
+    async def _look_at_meters(self, wanted: Metering) -> None:
+        """Have sampled what live sessions need, and learn the keys that the meters sign with."""
+        await self.version.set_metering(self._call_briefly, wanted, self._record)
+        keys = await self.version.read_meter_keys(self._call_briefly)
+        if keys:
+            house = self._house
+            await house.mailboxes.run(self.station_id, lambda: house.stories.on_meter_keys(self.station_id, keys))
 
     def _ask_statuses_if_accepted(self) -> None:
         """Have the state of every plug sent, once: the station did not do so by itself."""

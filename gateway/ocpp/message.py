@@ -1,6 +1,6 @@
 """What a handler of a station's call is given, and what it drives."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -41,6 +41,8 @@ class Stories(Protocol):
         """Keep the raw frame; the transaction id to answer an OCPP 1.6 start with (None: it cannot be answered)."""
 
     async def on_deviation(self, deviation: Deviation) -> None: ...
+    async def on_meter_keys(self, station_id: str, keys: Mapping[int, str]) -> None:
+        """The public keys of the station's meters by EVSE, as it tells them."""
 
 
 @dataclass(slots=True)

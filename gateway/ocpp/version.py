@@ -59,4 +59,5 @@ class Version:
     large_answers: frozenset[str]
     outbound: Outbound
     set_metering: Callable[[Caller, Metering, Recorder], Coroutine[Any, Any, None]]
+    read_meter_keys: Callable[[Caller], Coroutine[Any, Any, Mapping[int, str]]]
     ask_statuses: Callable[[Caller], Coroutine[Any, Any, None]]

@@ -22,6 +22,8 @@ from gateway.flows.memory import Memory
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Access, Credentials, Registration, VersionLink
+from gateway.flows.signatures import Signatures
+from gateway.ops.signatures import EcdsaVerifier
 from gateway.ports import (
     CallOutcome,
     Change,
@@ -301,6 +303,7 @@ class World:
             inventory=self.inventory,
             local_tokens=self.local_tokens,
             registration=self.registration,
+            signatures=Signatures(self.store, self.memory, EcdsaVerifier()),
             versions_url="https://cpo.example/ocpi/versions",
             report_health=self.report_health,
         )

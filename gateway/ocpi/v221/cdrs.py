@@ -13,6 +13,7 @@ from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import Token
 from gateway.ocpi.v221.common import render_coordinates, render_hours, render_kwh, render_price
 from gateway.ocpi.v221.locations import CONNECTOR_TYPES
+from gateway.ocpi.v221.signed_data import render_signed_data
 from gateway.ocpi.v221.tariffs import render_tariff
 from gateway.ocpi.wire import NOT_AVAILABLE, CannotSayError, clip, render_time, without_absent
 
@@ -52,6 +53,7 @@ def render_cdr(cdr: Cdr) -> dict[str, Any]:
                 render_period(period.start_at, period.phase, period.duration_s, period.energy_wh, tariff_id)
                 for period in cdr.periods
             ],
+            "signed_data": render_signed_data(cdr.id, cdr.signed_values),
             **{name: render_price(price) for name, price in prices.items() if price is not None},
             "total_energy": render_kwh(cdr.energy_wh),
             "total_time": render_hours(cdr.time_s),

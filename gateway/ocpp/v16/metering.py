@@ -1,5 +1,6 @@
 """The configuration that live sessions need of an OCPP 1.6 station, and the states of its plugs."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.ocpp.v16.outbound import render_trigger_status
@@ -9,6 +10,8 @@ SAMPLED_DATA: Final = "MeterValuesSampledData"
 SAMPLE_INTERVAL: Final = "MeterValueSampleInterval"
 NUMBER_OF_CONNECTORS: Final = "NumberOfConnectors"
 _MAX_CONNECTORS: Final = 32
+METER_KEY: Final = "MeterPublicKey"
+_KEYS_AT_ONCE: Final = 2
 
 Configuration = dict[str, tuple[str, bool]]
 """Value and whether it is read-only, by key in lower case: stations spell keys as they like."""
@@ -46,6 +49,19 @@ async def ask_statuses(call: Caller) -> None:
         outcome = await call(*render_trigger_status(connector_no))
         if outcome.outcome != "accepted" or (outcome.payload or {}).get("status") != "Accepted":
             return
+
+
+async def read_meter_keys(call: Caller) -> Mapping[int, str]:
+    """The public keys of the meters by connector, as far as the station tells them (OCA paper 3.3.1)."""
+    keys: dict[int, str] = {}
+    for first in range(1, _MAX_CONNECTORS, _KEYS_AT_ONCE):
+        asked = range(first, first + _KEYS_AT_ONCE)
+        found = await _read(call, [f"{METER_KEY}{number}" for number in asked])
+        values = {number: found.get(f"{METER_KEY}{number}".lower(), ("", True))[0].strip() for number in asked}
+        keys |= {number: value for number, value in values.items() if value}
+        if not all(values.values()):
+            break
+    return keys
 
 
 async def _read(call: Caller, keys: list[str]) -> Configuration:

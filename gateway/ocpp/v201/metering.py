@@ -1,5 +1,6 @@
 """The variables that live sessions need of an OCPP 2.0.1 station, and the states of its plugs."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from gateway.ocpp.v201.outbound import render_trigger_status
@@ -8,7 +9,10 @@ from gateway.ocpp.version import Caller, Metering, Recorder
 COMPONENT: Final = "SampledDataCtrlr"
 INTERVAL: Final = "TxUpdatedInterval"
 MEASURANDS: Final = ("TxStartedMeasurands", "TxUpdatedMeasurands", "TxEndedMeasurands")
+FISCAL: Final = "FiscalMetering"
+PUBLIC_KEY: Final = "PublicKey"
 _MAX_EVSES: Final = 32
+_KEYS_AT_ONCE: Final = 2
 _MAX_CONNECTORS: Final = 4
 
 
@@ -56,20 +60,41 @@ async def ask_statuses(call: Caller) -> None:
             break
 
 
+async def read_meter_keys(call: Caller) -> Mapping[int, str]:
+    """The public keys of the meters by EVSE, 0: of the whole station, as far as it tells them (OCA paper 4.3.2)."""
+    keys: dict[int, str] = {}
+    for first in range(0, _MAX_EVSES, _KEYS_AT_ONCE):
+        asked = [_key_address(evse_no) for evse_no in range(first, first + _KEYS_AT_ONCE)]
+        found = {
+            (entry["component"].get("evse") or {}).get("id", 0): str(entry.get("attributeValue") or "").strip()
+            for entry in await _get(call, asked)
+        }
+        keys |= {evse_no: value for evse_no, value in found.items() if value}
+        if first + _KEYS_AT_ONCE - 1 not in keys:
+            break
+    return keys
+
+
 async def _read(call: Caller, names: list[str]) -> dict[str, str]:
-    """The values of those that the station has; one by one if it cannot tell several at once (ItemsPerMessage)."""
-    outcome = await call("GetVariables", {"getVariableData": [_address(name) for name in names]})
-    if outcome.outcome == "call_error" and len(names) > 1:
-        found: dict[str, str] = {}
-        for name in names:
-            found |= await _read(call, [name])
-        return found
-    results = (outcome.payload or {}).get("getVariableResult") if outcome.outcome == "accepted" else None
+    """The values of those that the station has."""
     return {
         entry["variable"]["name"]: str(entry.get("attributeValue") or "")
-        for entry in results or ()
-        if entry["attributeStatus"] == "Accepted"
+        for entry in await _get(call, [_address(name) for name in names])
     }
+
+
+async def _get(call: Caller, addresses: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results that were accepted; asked one by one if the station cannot tell several at once (ItemsPerMessage)."""
+    outcome = await call("GetVariables", {"getVariableData": [*addresses]})
+    if outcome.outcome == "call_error" and len(addresses) > 1:
+        return [result for address in addresses for result in await _get(call, [address])]
+    results = (outcome.payload or {}).get("getVariableResult") if outcome.outcome == "accepted" else None
+    return [entry for entry in results or () if entry["attributeStatus"] == "Accepted"]
+
+
+def _key_address(evse_no: int) -> dict[str, Any]:
+    component = {"name": FISCAL} if evse_no == 0 else {"name": FISCAL, "evse": {"id": evse_no}}
+    return {"component": component, "variable": {"name": PUBLIC_KEY}}
 
 
 def _address(name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from gateway.ocpp import frames
 from gateway.ocpp.frames import Fault
 from gateway.ocpp.rpc import WireRules
 from gateway.ocpp.v201.inbound import HANDLERS, render_quarantined
-from gateway.ocpp.v201.metering import ask_statuses, set_metering
+from gateway.ocpp.v201.metering import ask_statuses, read_meter_keys, set_metering
 from gateway.ocpp.v201.outbound import TRIGGER_BOOT, find_solicited, render_remote_start, render_remote_stop
 from gateway.ocpp.validation import load_schemas
 from gateway.ocpp.version import Outbound, Version
@@ -68,5 +68,6 @@ VERSION: Final = Version(
     ),
     outbound=Outbound(remote_start=render_remote_start, remote_stop=render_remote_stop, trigger_boot=TRIGGER_BOOT),
     set_metering=set_metering,
+    read_meter_keys=read_meter_keys,
     ask_statuses=ask_statuses,
 )

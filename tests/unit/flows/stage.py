@@ -26,10 +26,12 @@ from gateway.flows.availability import Availability
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
 from gateway.flows.sealing import Sealing
+from gateway.flows.signatures import Signatures
 from gateway.flows.station_events import BootRules, StationEvents
 from gateway.flows.timekeeper import Timekeeper
 from gateway.flows.trace import TraceRing
 from gateway.flows.transactions import SealRules, Transactions
+from gateway.ops.signatures import EcdsaVerifier
 from gateway.ports import (
     Change,
     SaveLocalToken,
@@ -118,8 +120,9 @@ class Stage:
             restart_grace_s=RESTART_GRACE_S,
         )
         self.transactions = Transactions(store, self.memory, clock, self.ids, authorizer, RULES)
+        signatures = Signatures(store, self.memory, EcdsaVerifier())
         self.sealing = Sealing(
-            store, self.memory, clock, self.ids, self.mailboxes, self.transactions, self.availability, RULES
+            store, self.memory, clock, self.ids, self.mailboxes, self.transactions, self.availability, RULES, signatures
         )
         await self.memory.load(store)
         self.availability.begin()
