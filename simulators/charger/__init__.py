@@ -20,6 +20,7 @@ from .message import Exchange, Note, ReceivedCall
 from .metering import Metering
 from .runner import Outcome, build_charger
 from .scenario import Scenario, bundled_scenarios, load_scenario
+from .signing import Signing
 from .station import StopCause, Token, Transaction
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "ReplyTimeoutError",
     "Scenario",
     "ScenarioError",
+    "Signing",
     "SimulatedClock",
     "SimulatorError",
     "StepError",

@@ -23,6 +23,7 @@ from .mischief import Moment, Order, Quota, RepeatId
 from .polite import check_payload
 from .registration import Registration
 from .remote import Remote
+from .signing import Signing, SigningMeter
 from .station import (
     Authorization,
     Authorized,
@@ -162,6 +163,18 @@ class Charger:
     @is_terse.setter
     def is_terse(self, is_terse: bool) -> None:
         self.dialect.is_terse = is_terse
+
+    def sign_with(self, signing: Signing) -> None:
+        """Have every EVSE's meter sign from now on, each with a fresh key."""
+        for evse in self.station.evses:
+            meter = SigningMeter(evse.no, signing)
+            self.dialect.signing_meters[evse.no] = meter
+            if signing.key == "configuration":
+                self.dialect.settings.tell_meter_key(evse.no, meter.public_key)
+
+    def meter_key(self, evse_no: int = 1) -> str:
+        """The public key on the nameplate of a meter that signs."""
+        return self.dialect.signing_meters[evse_no].public_key
 
     # --- starting up
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .message import Answer, BootReply, Letter, Message, Payload
 from .metering import Metering
+from .signing import SigningMeter
 from .station import Authorization, Evse, Identity, Reading, StopCause, Token, Transaction
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Settings(Protocol):
     def retry_interval_s(self) -> int: ...
 
     def set_heartbeat_interval(self, interval_s: int) -> None: ...
+    def tell_meter_key(self, evse_no: int, key: str) -> None: ...
     def on_reboot(self) -> None: ...
 
 
@@ -79,6 +81,7 @@ class Dialect(Protocol):
 
     metering: Metering
     is_terse: bool
+    signing_meters: dict[int, SigningMeter]
 
     def boot(self, identity: Identity, reason: BootReason) -> Message: ...
     def heartbeat(self) -> Message: ...

@@ -12,6 +12,7 @@ from . import scenario as s
 from .clock import SimulatedClock
 from .errors import CallRefusedError, SimulatorError, StepError
 from .metering import Metering
+from .signing import Signing
 from .station import StopCause, Token, Transaction
 from .v201 import Dialect201
 from .v201.settings import DeviceModel
@@ -91,6 +92,11 @@ def build_charger(
 def prepare(charger: Charger, scenario: s.Scenario) -> None:
     """Give the charger the manners that the scenario's header asks for."""
     charger.is_terse = scenario.station.terse
+    signed = scenario.station.signed
+    if signed is not None:
+        charger.sign_with(
+            Signing(curve=signed.curve, encoding=signed.encoding, key=signed.key, is_forged=signed.forged)
+        )
     model = charger.dialect.settings
     if isinstance(model, DeviceModel):
         points = {"TxStartPoint": scenario.station.tx_start_point, "TxStopPoint": scenario.station.tx_stop_point}

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import ScenarioError
+from .signing import Curve, Telling
 
 Minutes = Annotated[Decimal, Field(ge=0, le=100_000)]
 Version = Literal["1.6", "2.0.1"]
@@ -282,6 +283,15 @@ Step = Annotated[
 ]
 
 
+class Signed(_Strict):
+    """The charger's meters sign in OCMF, each with a fresh key."""
+
+    curve: Curve = "secp256r1"
+    encoding: Literal["hex", "base64"] = "hex"
+    key: Telling = "each value"
+    forged: bool = False
+
+
 class StationDefaults(_Strict):
     """The charger that the scenario is about."""
 
@@ -292,6 +302,7 @@ class StationDefaults(_Strict):
     terse: bool = False
     tx_start_point: Literal["EVConnected", "Authorized", "PowerPathClosed"] | None = None
     tx_stop_point: Literal["EVConnected", "Authorized", "PowerPathClosed"] | None = None
+    signed: Signed | None = None
 
 
 class Expect(_Strict):

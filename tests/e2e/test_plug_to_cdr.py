@@ -21,6 +21,8 @@ BUNDLED = [
     ("16-swap-register", "1.6"),
     ("201-gaps", "2.0.1"),
     ("201-duplicates", "2.0.1"),
+    ("16-signed", "1.6"),
+    ("201-signed", "2.0.1"),
 ]
 
 

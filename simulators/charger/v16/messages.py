@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ from ocpp.v16 import call  # type: ignore[import-untyped, unused-ignore]
 from ..clock import render_time
 from ..dialect import BootReason
 from ..message import Answer, BootReply, Letter, Message, Payload
-from ..metering import Metering, Sample, measure, meter_value, render_value, shown_unit
+from ..metering import ENERGY, Metering, Sample, measure, meter_value, render_value, shown_unit
 from ..polite import is_known, render_call
+from ..signing import SigningMeter
 from ..station import Authorization, Evse, Identity, Reading, StopCause, Token, Transaction
 from . import answers
 from .settings import Configuration
@@ -49,6 +51,7 @@ class Dialect16:
         self.settings = Configuration(connectors=len(evses), sample_interval_s=sample_interval_s)
         self.metering = Metering()
         self.is_terse = False
+        self.signing_meters: dict[int, SigningMeter] = {}
 
     def boot(self, identity: Identity, reason: BootReason) -> Message:  # noqa: ARG002 1.6 gives no reason
         return self._say(
@@ -132,7 +135,7 @@ class Dialect16:
 
     def sample(self, evse: Evse, tx: Transaction, reading: Reading, context: str) -> Letter:
         message = self._say(
-            call.MeterValues(connector_id=evse.no, meter_value=[self._meter_value(reading, context)]),
+            call.MeterValues(connector_id=evse.no, meter_value=[self._meter_value(reading, context, tx)]),
             is_checked=self.metering.is_valid,
         )
         return Letter(
@@ -143,7 +146,7 @@ class Dialect16:
 
     def stop(
         self,
-        evse: Evse,  # noqa: ARG002
+        evse: Evse,  # noqa: ARG002 the transaction tells
         tx: Transaction,
         reading: Reading,
         cause: StopCause,
@@ -156,7 +159,7 @@ class Dialect16:
                 timestamp=render_time(reading.at),
                 reason=REASONS[cause],
                 id_tag=token.uid if token is not None else None,
-                transaction_data=self._stop_data(reading),
+                transaction_data=self._stop_data(reading, tx),
             ),
             is_checked=self.metering.is_valid,
         )
@@ -181,17 +184,28 @@ class Dialect16:
     def _say(self, message: Any, *, is_checked: bool = True) -> Message:
         return render_call(self.version, message, is_checked=is_checked)
 
-    def _stop_data(self, reading: Reading) -> list[Payload] | None:
+    def _stop_data(self, reading: Reading, tx: Transaction) -> list[Payload] | None:
+        """What was signed at begin and end goes with the stop (OCA, Signed Meter Values in OCPP 3.1.4)."""
         measurands = self.settings.value("StopTxnSampledData")
-        if not measurands:
-            return None
-        samples = measure(reading, measurands.split(","), self.metering)
+        samples = measure(reading, measurands.split(",") if measurands else [], self.metering)
         sampled = [self._sampled(sample, "Transaction.End") for sample in samples]
-        return [meter_value(render_time(reading.at), sampled)]
+        meter = self.signing_meters.get(tx.evse_no)
+        if meter is None:
+            return [meter_value(render_time(reading.at), sampled)] if sampled else None
+        begin = _signed(meter.sign_begin(tx), "Transaction.Begin")
+        end = _signed(meter.sign(tx, reading, "Transaction.End"), "Transaction.End")
+        return [
+            meter_value(render_time(tx.started_at), [begin]),
+            meter_value(render_time(reading.at), [*sampled, end]),
+        ]
 
-    def _meter_value(self, reading: Reading, context: str) -> Payload:
+    def _meter_value(self, reading: Reading, context: str, tx: Transaction | None = None) -> Payload:
         samples = measure(reading, self.settings.sampled_measurands, self.metering)
-        return meter_value(render_time(reading.at), [self._sampled(sample, context) for sample in samples])
+        sampled = [self._sampled(sample, context) for sample in samples]
+        meter = self.signing_meters.get(tx.evse_no) if tx is not None else None
+        if tx is not None and meter is not None:
+            sampled.append(_signed(meter.sign(tx, reading, context), context))
+        return meter_value(render_time(reading.at), sampled)
 
     def _sampled(self, sample: Sample, context: str) -> Payload:
         sampled: Payload = {"value": render_value(sample.value, self.metering, is_text=True)}
@@ -203,6 +217,12 @@ class Dialect16:
         if unit is not None:
             sampled["unit"] = unit
         return sampled
+
+
+def _signed(value: Payload, context: str) -> Payload:
+    """SignedMeterValueType as text in place of the number (OCA, Signed Meter Values in OCPP 3.2.1)."""
+    written = json.dumps(value, separators=(",", ":"))
+    return {"value": written, "context": context, "format": "SignedData", "measurand": ENERGY, "unit": "Wh"}
 
 
 def parse_id_tag_info(info: Payload) -> Authorization:

@@ -100,6 +100,11 @@ class Configuration:
         """The interval of an accepted boot is the charger's heartbeat interval (OCPP 1.6 4.2)."""
         self._keys["heartbeatinterval"].value = str(interval_s)
 
+    def tell_meter_key(self, evse_no: int, key: str) -> None:
+        """OCA, Signed Meter Values in OCPP 3.3.1."""
+        name = f"MeterPublicKey{evse_no}"
+        self._keys[name.lower()] = Key(name=name, value=key)
+
     def on_reboot(self) -> None:
         """Bring pending values into force."""
         for key in self._keys.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,8 +14,9 @@ from ocpp.v201 import call, datatypes  # type: ignore[import-untyped, unused-ign
 from ..clock import render_time
 from ..dialect import BootReason, Trigger
 from ..message import Answer, BootReply, Letter, Message, Payload
-from ..metering import Metering, Sample, measure, meter_value, render_value, shown_unit
+from ..metering import ENERGY, Metering, Sample, measure, meter_value, render_value, shown_unit
 from ..polite import is_known, render_call
+from ..signing import SigningMeter
 from ..station import (
     Authorization,
     ChargingState,
@@ -58,6 +60,7 @@ class Dialect201:
         self.settings = DeviceModel(evses=evses, identity=identity, sample_interval_s=sample_interval_s)
         self.metering = Metering()
         self.is_terse = False
+        self.signing_meters: dict[int, SigningMeter] = {}
         self._event_ids = count(1)
 
     def boot(self, identity: Identity, reason: BootReason) -> Message:
@@ -153,7 +156,7 @@ class Dialect201:
             trigger = "Authorized"
         else:
             trigger = "CablePluggedIn"
-        value = self._meter_value(reading, self.settings.measurands("Started"), "Transaction.Begin")
+        value = self._meter_value(reading, self.settings.measurands("Started"), "Transaction.Begin", tx)
         return self._event("Started", trigger, evse, tx, reading.at, value=value, token=tx.token)
 
     def update(self, evse: Evse, tx: Transaction, reading: Reading, trigger: Trigger) -> Letter | None:
@@ -161,7 +164,7 @@ class Dialect201:
         if trigger is Trigger.CHARGING_STATE_CHANGED and tx.reported_state is evse.charging_state:
             return None
         is_authorization = trigger in (Trigger.AUTHORIZED, Trigger.REMOTE_START)
-        value = self._meter_value(reading, self.settings.measurands("Updated"), "Other")
+        value = self._meter_value(reading, self.settings.measurands("Updated"), "Other", tx)
         return self._event(
             "Updated",
             trigger.value,
@@ -174,18 +177,28 @@ class Dialect201:
 
     def deauthorize(self, evse: Evse, tx: Transaction, reading: Reading, token: Token | None) -> Letter | None:
         """The authorisation ended, the transaction goes on until the cable is out (E07.FR.02)."""
-        value = self._meter_value(reading, self.settings.measurands("Updated"), "Other")
+        value = self._meter_value(reading, self.settings.measurands("Updated"), "Other", tx)
         return self._event("Updated", "StopAuthorized", evse, tx, reading.at, value=value, token=token)
 
     def sample(self, evse: Evse, tx: Transaction, reading: Reading, context: str) -> Letter:
         trigger = {"Sample.Clock": "MeterValueClock", "Trigger": "Trigger"}.get(context, "MeterValuePeriodic")
-        value = self._meter_value(reading, self.settings.measurands("Updated"), context)
+        value = self._meter_value(reading, self.settings.measurands("Updated"), context, tx)
         return self._event("Updated", trigger, evse, tx, reading.at, value=value)
 
     def stop(self, evse: Evse, tx: Transaction, reading: Reading, cause: StopCause, token: Token | None) -> Letter:
         trigger, reason = REASONS[cause]
-        value = self._meter_value(reading, self.settings.measurands("Ended"), "Transaction.End")
-        return self._event("Ended", trigger, evse, tx, reading.at, value=value, token=token, stopped_reason=reason)
+        value = self._meter_value(reading, self.settings.measurands("Ended"), "Transaction.End", tx)
+        return self._event(
+            "Ended",
+            trigger,
+            evse,
+            tx,
+            reading.at,
+            begin=self._signed_begin(tx),
+            value=value,
+            token=token,
+            stopped_reason=reason,
+        )
 
     def mark_offline(self, message: Message) -> Message:
         """Every message that waits while there is no connection says so (E11.FR.02, E11.FR.07)."""
@@ -217,6 +230,7 @@ class Dialect201:
         at: datetime,
         *,
         value: Payload | None,
+        begin: Payload | None = None,
         token: Token | None = None,
         stopped_reason: str | None = None,
     ) -> Letter:
@@ -237,7 +251,7 @@ class Dialect201:
                     stopped_reason=stopped_reason,
                     remote_start_id=tx.remote_start_id if trigger == "RemoteStart" else None,
                 ),
-                meter_value=[value] if value is not None else None,
+                meter_value=[each for each in (begin, value) if each is not None] or None,
                 evse=_evse(evse, tx) if names_evse else None,
                 id_token=_token(token) if token is not None and names_token else None,
             ),
@@ -248,11 +262,29 @@ class Dialect201:
         tx.has_told_evse = tx.has_told_evse or is_first_on_evse
         return Letter(message=message, transaction=tx, on_reply=lambda reply: _learn(tx, reply))
 
-    def _meter_value(self, reading: Reading, measurands: Sequence[str], context: str) -> Payload | None:
+    def _meter_value(
+        self, reading: Reading, measurands: Sequence[str], context: str, tx: Transaction | None = None
+    ) -> Payload | None:
+        """A signature stands beside the total energy."""
         if not measurands:
             return None
         samples = measure(reading, measurands, self.metering)
-        return meter_value(render_time(reading.at), [self._sampled(sample, context) for sample in samples])
+        meter = self.signing_meters.get(tx.evse_no) if tx is not None else None
+        signed = meter.sign(tx, reading, context) if meter is not None and tx is not None else None
+        sampled = []
+        for sample in samples:
+            value = self._sampled(sample, context)
+            is_total = sample.measurand == ENERGY and sample.phase is None
+            sampled.append({**value, "signedMeterValue": signed} if signed is not None and is_total else value)
+        return meter_value(render_time(reading.at), sampled)
+
+    def _signed_begin(self, tx: Transaction) -> Payload | None:
+        """The signed begin is told again with the end (OCA, Signed Meter Values in OCPP 4.1.2)."""
+        meter = self.signing_meters.get(tx.evse_no)
+        if meter is None:
+            return None
+        sampled = self._sampled(Sample(ENERGY, Decimal(tx.meter_start_wh), "Wh"), "Transaction.Begin")
+        return meter_value(render_time(tx.started_at), [{**sampled, "signedMeterValue": meter.sign_begin(tx)}])
 
     def _sampled(self, sample: Sample, context: str) -> Payload:
         sampled: Payload = {"value": render_value(sample.value, self.metering, is_text=False)}

@@ -155,6 +155,10 @@ class DeviceModel:
         """The interval of an accepted boot is the heartbeat interval (OCPP 2.0.1 B01.FR.04)."""
         self.preset("OCPPCommCtrlr", "HeartbeatInterval", str(interval_s))
 
+    def tell_meter_key(self, evse_no: int, key: str) -> None:
+        """OCA, Signed Meter Values in OCPP 4.3.2."""
+        self.variables.append(Variable(place=Place("FiscalMetering", evse_no), name="PublicKey", value=key))
+
     def on_reboot(self) -> None:
         """Bring pending values into force."""
         for variable in self.variables:
