@@ -41,6 +41,7 @@ _WRAPPINGS = 4
 _MOST_NAME = 50
 _IMPORTS = frozenset({"1", "01", "98", "B0", "B1", "B2", "B3"})
 """Group C of the OBIS codes of imported energy: IEC 62056-6-1, what meters use of it, OCMF table 25."""
+_RANKS = {Nature.START: 0, Nature.INTERMEDIATE: 1, Nature.END: 2}
 _NAMES = {
     KeySource.OPERATOR: "the operator's public key",
     KeySource.STATION: "the station's public key",
@@ -97,13 +98,13 @@ def is_signed(reading: Reading) -> bool:
 
 
 def judge_session(facts: Iterable[Fact], ledger: Ledger, keys: Sequence[MeterKey], verify: Verify) -> Judgement:
-    """Every signed record of a session, in the order of the facts and each once, with its verdict.
+    """Every signed record of a session, each once, start first and end last, with its verdict.
 
     `keys` are those of the session's EVSE.  The operator's key is the trust anchor and the only one asked if there is
     one; else the key that came with the value or with another of the session (OncePerTransaction, OCA paper 3.3.2),
     then the one that the station told of itself.
     """
-    records = [*_records_of(facts)]
+    records = sorted(_records_of(facts), key=lambda record: (_RANKS[record.nature], record.at))
     kept = _pick(records)
     told = next((record.envelope.public_key for record in records if record.envelope.public_key), "")
     values = tuple(_judge(record, _candidates(record.envelope.public_key or told, keys), verify) for record in kept)

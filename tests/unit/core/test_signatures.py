@@ -250,6 +250,14 @@ def test_a_value_that_is_sent_again_with_the_stop_counts_once() -> None:
     assert verdicts(judgement) == [(Verdict.VERIFIED, Nature.START), (Verdict.VERIFIED, Nature.END)]
 
 
+def test_a_begin_that_is_told_with_the_stop_only_comes_first() -> None:
+    middle = METER.record(payload(("C", "2.000"), minute=10))
+
+    judgement = judge(middle, END, BEGIN)
+
+    assert [value.nature for value in judgement.values] == [Nature.START, Nature.INTERMEDIATE, Nature.END]
+
+
 def test_readings_that_are_not_signed_are_left_alone() -> None:
     plain = Reading(at=NOON, value=Decimal(7))
     broken = Reading(at=NOON, value=None, raw="seven")
