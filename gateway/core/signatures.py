@@ -30,6 +30,7 @@ OCMF = "OCMF"
 BROKEN_FLAG = "signature_broken"
 UNVERIFIED_FLAG = "signature_unverified"
 OTHER_KEY_FLAG = "signed_key_differs"
+OTHER_METER_FLAG = "signed_meter_differs"
 OTHER_ENERGY_FLAG = "signed_energy_differs"
 LEFT_OUT_FLAG = "signed_values_left_out"
 
@@ -229,13 +230,13 @@ def _try(ocmf: Ocmf | None, source: KeySource, text: str, verify: Verify) -> _Tr
 def _decide(ocmf: Ocmf | None, envelope: Envelope, tries: Sequence[_Try]) -> _Try:
     """The verdict over all keys: the operator's alone if there is one, else the first that fits."""
     first = tries[0] if tries else None
-    first_key = first.key if first else None
+    first_key, first_source = (first.key, first.source) if first else (None, KeySource.VALUE)
     if ocmf is None:
         named = _printable(envelope.encoding_method)
         reason = f"records of the format {named!r} are not checked here" if named else "nothing tells its format"
-        return _Try(source=KeySource.VALUE, key=first_key, verdict=Verdict.UNVERIFIED, reason=reason)
+        return _Try(source=first_source, key=first_key, verdict=Verdict.UNVERIFIED, reason=reason)
     if ocmf.fault is not None:
-        return _Try(source=KeySource.VALUE, key=first_key, verdict=Verdict.UNVERIFIED, reason=ocmf.fault)
+        return _Try(source=first_source, key=first_key, verdict=Verdict.UNVERIFIED, reason=ocmf.fault)
     if first is None:
         reason = "no public key: neither the operator, the station nor the value gives one"
         return _Try(source=KeySource.VALUE, verdict=Verdict.UNVERIFIED, reason=reason)
@@ -259,9 +260,15 @@ def _flags_of(values: Sequence[SignedValue], ledger: Ledger) -> frozenset[str]:
         BROKEN_FLAG: any(value.verdict is Verdict.BROKEN for value in values),
         UNVERIFIED_FLAG: any(value.verdict is Verdict.UNVERIFIED for value in values),
         OTHER_KEY_FLAG: any(value.has_other_key for value in values),
+        OTHER_METER_FLAG: len(_meters_of(values)) > 1,
         OTHER_ENERGY_FLAG: differs_from(values, ledger),
     }
     return frozenset(flag for flag, is_up in found.items() if is_up)
+
+
+def _meters_of(values: Iterable[SignedValue]) -> frozenset[tuple[str | None, str | None]]:
+    """OCMF "Signing and Verification Process": all records must come from the same source (serial number)."""
+    return frozenset((value.gateway_serial, value.meter_serial) for value in values if value.readings)
 
 
 def differs_from(values: Iterable[SignedValue], ledger: Ledger) -> bool:
@@ -279,19 +286,20 @@ def differs_from(values: Iterable[SignedValue], ledger: Ledger) -> bool:
 
 def _spans_of(values: Iterable[SignedValue]) -> Iterator[tuple[Decimal, Decimal]]:
     """Per register of imported energy that was read well at begin and end: the energy between, and its resolution."""
-    begins: dict[str | None, Decimal] = {}
-    ends: dict[str | None, Decimal] = {}
+    begins: dict[tuple[str | None, str | None], Decimal] = {}
+    ends: dict[tuple[str | None, str | None], Decimal] = {}
     for value in values:
         if value.verdict is Verdict.VERIFIED:
             for reading in value.readings:
                 if reading.energy_wh is None or not _is_good(reading) or not _is_import(reading.register):
                     continue
+                register = (value.meter_serial, reading.register)
                 if reading.transaction == BEGIN or (reading.transaction is None and value.nature is Nature.START):
-                    begins.setdefault(reading.register, reading.energy_wh)
+                    begins.setdefault(register, reading.energy_wh)
                 elif reading.transaction in ENDS or (reading.transaction is None and value.nature is Nature.END):
-                    ends[reading.register] = reading.energy_wh
-    for register in begins.keys() & ends.keys():
-        begin, end = begins[register], ends[register]
+                    ends[register] = reading.energy_wh
+    for key in begins.keys() & ends.keys():
+        begin, end = begins[key], ends[key]
         yield end - begin, max(_step_of(begin), _step_of(end))
 
 

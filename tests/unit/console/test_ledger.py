@@ -11,9 +11,11 @@ from gateway.domain.locations import Place
 from gateway.domain.meters import Reading
 from gateway.domain.money import Price
 from gateway.domain.sessions import Fact, FactKind, Ledger, Phase, Session, SessionStatus, Terms
+from gateway.domain.signatures import Nature, SignedValue, StatedReading, Verdict
 from gateway.domain.tokens import IdToken
 from gateway.flows.provisioning import StationOrder
 from tests.fakes.console_world import NOW, OURS, World
+from tests.fakes.meters import make_meter, payload
 from tests.unit.console.test_inventory import LOCATION
 from tests.unit.flows.test_inventory import PLUG, TARIFF
 from tests.unit.flows.test_local_tokens import PUSHED
@@ -84,6 +86,43 @@ def ledger(world: World) -> None:
     world.store.sessions = [DONE, HELD]
     world.store.facts = {"S1": [FACT]}
     world.store.cdrs = [CDR, replace(CDR, id="C0", ordinal=3)]
+
+
+async def test_a_session_shows_what_was_signed_checked_with_the_keys_of_today(client: TestClient, world: World) -> None:
+    meter = make_meter()
+    signed = Reading(at=END, value=None, format="SignedData", raw=meter.record(payload(("B", "0"), ("E", "7.250"))))
+    world.store.facts = {"S1": [replace(FACT, readings=(*FACT.readings, signed))]}
+
+    before = await (await client.get(f"{API}/sessions/S1")).json()
+    await world.provisioning.put(PLUG.station_id, StationOrder(meter_public_keys={"1": meter.public_key}))
+    after = await (await client.get(f"{API}/sessions/S1")).json()
+
+    assert before["signed_flags"] == ["signature_unverified"]
+    assert before["signed_values"][0]["reason"].startswith("no public key")
+    (value,) = after["signed_values"]
+    assert (value["verdict"], value["key_source"], value["nature"]) == ("VERIFIED", "OPERATOR", "End")
+    assert [reading["energy_wh"] for reading in value["readings"]] == [0, 7250]
+    assert after["signed_flags"] == []
+
+
+async def test_a_cdr_shows_the_verdicts_of_the_day_it_was_made(client: TestClient, world: World) -> None:
+    broken = SignedValue(
+        nature=Nature.END,
+        at=END,
+        plain_data="OCMF|…",
+        signed_data="T0NNRg==",
+        verdict=Verdict.BROKEN,
+        reason="the signature does not fit",
+        readings=(StatedReading(energy_wh=Decimal(7250), transaction="E"),),
+    )
+    world.store.cdrs = [replace(CDR, signed_values=(broken,), flags=frozenset({"signature_broken"}))]
+
+    body = await (await client.get(f"{API}/cdrs/C1")).json()
+
+    assert body["flags"] == ["signature_broken"]
+    (value,) = body["signed_values"]
+    assert (value["verdict"], value["reason"]) == ("BROKEN", "the signature does not fit")
+    assert (value["plain_data"], value["readings"][0]["energy_wh"]) == ("OCMF|…", 7250)
 
 
 async def test_sessions_tell_what_was_charged_and_why_it_ended(client: TestClient) -> None:

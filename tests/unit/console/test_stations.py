@@ -1,12 +1,15 @@
 import json
+from dataclasses import replace
 
 import pytest
 from aiohttp.test_utils import TestClient
 
 from gateway.domain.ids import ConnectorKey
+from gateway.domain.signatures import KeySource, MeterKey
 from gateway.domain.stations import Admission, ConnectorState, ConnectorStatus, Deviation, OccupiedBy, Station
 from gateway.ports import CallOutcome, SaveConnectorStatus, SaveSession, SaveStation
 from tests.fakes.console_world import NOW, World
+from tests.fakes.meters import make_meter
 from tests.unit.flows.test_inventory import ENDED, LOCATION, OPEN
 
 API = "/api/v1/stations"
@@ -53,6 +56,41 @@ async def test_a_station_is_created_then_changed(client: TestClient, world: Worl
     assert "secret" not in await created.text()
     assert (await changed.json())["ocpp_version"] is None
     assert world.memory.stations["cp1"].password_hash == world.secrets.keyed_hash(b"secret")
+
+
+async def test_the_keys_of_meters_are_set_shown_and_cleared(client: TestClient, world: World) -> None:
+    key = make_meter("secp256k1").public_key
+    told = MeterKey(evse_no=1, source=KeySource.STATION, text="told")
+    await world.store.commit([SaveStation(replace(BOOTED, meter_keys=(told,)))])
+
+    put = await (await client.put(f"{API}/CP1", json={"meter_public_keys": {"2": key, "0": key}})).json()
+    kept = await (await client.put(f"{API}/CP1", json={"ocpp_version": "1.6"})).json()
+    cleared = await (await client.put(f"{API}/CP1", json={"meter_public_keys": None})).json()
+
+    assert put["meter_public_keys"] == kept["meter_public_keys"] == {"0": key, "2": key}
+    assert put["reported_meter_keys"] == cleared["reported_meter_keys"] == {"1": "told"}
+    assert cleared["meter_public_keys"] == {}
+
+
+@pytest.mark.parametrize(
+    ("keys", "where", "what"),
+    [
+        ({"1": "nonsense!"}, "$.meter_public_keys.1", "is no public key of a meter: it is neither hex"),
+        ({"one": "00"}, "$.meter_public_keys.one", "no number of an EVSE"),
+        ({"01": "00"}, "$.meter_public_keys.01", "no number of an EVSE"),
+        ({"-1": "00"}, "$.meter_public_keys.-1", "no number of an EVSE"),
+    ],
+)
+async def test_what_is_no_key_of_a_meter_is_refused(
+    client: TestClient, world: World, keys: dict[str, str], where: str, what: str
+) -> None:
+    response = await client.put(f"{API}/CP1", json={"meter_public_keys": keys})
+
+    assert response.status == 400
+    error = (await response.json())["error"]
+    assert error["where"] == where
+    assert what in error["what"]
+    assert world.memory.find_station("CP1") is None
 
 
 async def test_a_station_shows_its_connection_boot_plugs_and_deviations(client: TestClient, world: World) -> None:

@@ -405,6 +405,12 @@ def test_exported_energy_and_registers_read_with_an_error_are_not_compared() -> 
     assert judge(export, bad, faulty).flags == frozenset()
 
 
+def test_another_meter_at_the_end_is_told_and_nothing_is_compared() -> None:
+    judgement = judge(BEGIN, METER.record(payload(("E", "99.000"), MS="ms-2")))
+
+    assert judgement.flags == {"signed_meter_differs"}
+
+
 def test_a_coarse_ledger_is_no_difference() -> None:
     coarse = replace(LEDGER, energy_wh=Decimal(2000), start_register_wh=Decimal("1E+3"), register_wh=Decimal("3E+3"))
 

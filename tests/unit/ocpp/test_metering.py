@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from gateway.ocpp.v16.metering import ask_statuses as ask_statuses_16
+from gateway.ocpp.v16.metering import read_meter_keys as read_meter_keys_16
 from gateway.ocpp.v16.metering import set_metering as set_metering_16
 from gateway.ocpp.v16.version import VERSION as V16
 from gateway.ocpp.v201.metering import ask_statuses as ask_statuses_201
+from gateway.ocpp.v201.metering import read_meter_keys as read_meter_keys_201
 from gateway.ocpp.v201.metering import set_metering as set_metering_201
 from gateway.ocpp.v201.version import VERSION as V201
 from gateway.ocpp.version import Metering, Version
@@ -186,6 +188,57 @@ async def test_201_states_are_asked_for_until_a_number_is_refused() -> None:
 
     asked = [(each["evse"]["id"], each["evse"]["connectorId"]) for each in station.changes("TriggerMessage")]
     assert asked == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (3, 1)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "keys", "calls"),
+    [
+        ({}, {}, 1),
+        ({"MeterPublicKey1": "a"}, {1: "a"}, 1),
+        ({"meterpublickey1": " a ", "MeterPublicKey2": "b"}, {1: "a", 2: "b"}, 2),
+        ({"MeterPublicKey1": "a", "MeterPublicKey2": "b", "MeterPublicKey3": "c"}, {1: "a", 2: "b", 3: "c"}, 2),
+        ({"MeterPublicKey1": ""}, {}, 1),
+    ],
+)
+async def test_16_the_keys_of_meters_are_asked_for_as_far_as_there_are_any(
+    entries: dict[str, str], keys: dict[int, str], calls: int
+) -> None:
+    told = configuration(**{key: (value, True) for key, value in entries.items()})
+    station = Station(V16, GetConfiguration=told)
+
+    assert await read_meter_keys_16(station.call) == keys
+    assert len(station.calls) == calls
+
+
+@pytest.mark.parametrize("at_once", [10, 1])
+@pytest.mark.parametrize("keys", [{}, {0: "s"}, {1: "a"}, {1: "a", 2: "b"}, {0: "s", 1: "a", 2: "b", 3: "c", 4: "d"}])
+async def test_201_the_keys_of_meters_are_asked_for_per_evse_and_of_the_station(
+    keys: dict[int, str], at_once: int
+) -> None:
+    def result(asked: dict[str, Any]) -> dict[str, Any]:
+        value = keys.get(asked["component"].get("evse", {}).get("id", 0))
+        if value is None:
+            return {**asked, "attributeStatus": "UnknownComponent"}
+        return {**asked, "attributeStatus": "Accepted", "attributeValue": value}
+
+    def answer(payload: dict[str, Any]) -> Any:
+        asked = payload["getVariableData"]
+        if len(asked) > at_once:
+            return CallOutcome(outcome="call_error", error_code="OccurrenceConstraintViolation")
+        return {"getVariableResult": [result(each) for each in asked]}
+
+    station = Station(V201, GetVariables=answer)
+
+    assert await read_meter_keys_201(station.call) == keys
+
+
+@pytest.mark.parametrize("version", [V16, V201])
+async def test_a_station_that_tells_no_keys_is_left_alone(version: Version) -> None:
+    silent: Any = lambda payload: CallOutcome(outcome="timeout")  # noqa: E731
+    station = Station(version, GetConfiguration=silent, GetVariables=silent)
+
+    assert await version.read_meter_keys(station.call) == {}
+    assert len(station.calls) == 1
 
 
 @pytest.mark.parametrize("version", [V16, V201])
