@@ -93,6 +93,8 @@ def is_signed(reading: Reading) -> bool:
     """Does the reading hold signed data?  OCPP 1.6 says so by its format, 2.x by the structure kept as JSON text."""
     if reading.raw is None:
         return False
+    if reading.value is not None:  # a number is kept as text beside its value only if it was signed
+        return True
     if reading.format is not None and reading.format.lower() == SIGNED_DATA:
         return True
     return '"signedMeterData"' in reading.raw or reading.raw.lstrip().startswith("OCMF|")

@@ -24,6 +24,7 @@ _MAX_PROBLEMS: Final = 20
 _EXAMPLE_LENGTH: Final = 100
 _SECRET_FIELDS: Final = frozenset({"idTag", "idToken", "parentIdTag"})
 _SAMPLES: Final = frozenset({"meterValue", "sampledValue", "transactionData"})
+_SIGNED: Final = "signedMeterValue"
 _REGISTERS: Final = frozenset({"meterStart", "meterStop"})
 
 
@@ -104,7 +105,8 @@ def mend(validator: Validator, payload: Any, unknown: Unknown = Unknown.STRIP) -
     """Make an invalid payload usable if its faults are harmless.
 
     Harmless are: unknown fields, too long texts, unknown enum values, a number as text and the reverse, null for an
-    absent field, one object where a list of them belongs, odd sampled values, and numbers with too many places.
+    absent field, one object where a list of them belongs, odd sampled and signed values, and numbers with too many
+    places.
     """
     if not isinstance(payload, dict):
         return Unfit(Fault.BAD_PAYLOAD, "$", "the payload is not a JSON object")
@@ -159,19 +161,22 @@ class _Mending:
         return False
 
     def _strip(self, error: ValidationError, names: list[str]) -> bool | Unfit:
-        if self._unknown is Unknown.REFUSE:
+        is_kept = _SIGNED in error.instance_path
+        if self._unknown is Unknown.REFUSE and not is_kept:
             return _unfit(Fault.BAD_PAYLOAD, error)
         holder = _find(self.payload, error.instance_path)
+        is_stripped = self._unknown is Unknown.STRIP and not is_kept
         for name in names:
             self._note([*error.instance_path, name], "not a field of the specification", holder.get(name))
-            if self._unknown is Unknown.STRIP:
+            if is_stripped:
                 holder.pop(name, None)
-        return self._unknown is Unknown.STRIP
+        return is_stripped
 
     def _miss(self, path: Path, name: str) -> bool | Unfit:
         # A sample without value is skipped, samples without time are taken at the time of receipt.
         is_harmless = "sampledValue" in path if name == "value" else bool(_SAMPLES & set(path))
-        if is_harmless and name in ("value", "timestamp", "sampledValue"):
+        # Of a signed value everything is kept as it came, to be judged with the bill; OCPP 2.1 needs less of it.
+        if path[-1:] == [_SIGNED] or (is_harmless and name in ("value", "timestamp", "sampledValue")):
             return self._note([*path, name], "required field missing", None)
         return Unfit(Fault.MISSING_FIELD, _render_path([*path, name]), "required field missing")
 
@@ -180,6 +185,8 @@ class _Mending:
         if not path:
             return _unfit(Fault.BAD_PAYLOAD, error)
         if path[-1] == "value" and "sampledValue" in path:
+            return self._note(path, f"{_kind(value)} instead of {'/'.join(kinds)}", value)
+        if _SIGNED in path and value is not None:
             return self._note(path, f"{_kind(value)} instead of {'/'.join(kinds)}", value)
         if path == ["data"]:  # DataTransfer in 1.6: stations put objects where a text belongs
             return self._note(path, f"{_kind(value)} instead of text", value)

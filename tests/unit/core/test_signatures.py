@@ -271,6 +271,7 @@ def test_signed_data_is_known_without_its_format() -> None:
     assert is_signed(signed(BEGIN, format_=None))
     assert is_signed(signed(structure(BEGIN), format_=None))
     assert is_signed(signed("AB12", format_="signedData"))
+    assert is_signed(replace(signed("7", format_=None), value=Decimal(7)))
 
 
 def test_more_values_than_a_bill_can_carry_leave_out_intermediate_ones(monkeypatch: pytest.MonkeyPatch) -> None:

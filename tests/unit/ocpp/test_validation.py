@@ -195,3 +195,24 @@ def test_times_are_not_the_business_of_the_schemas() -> None:
 @given(st.dictionaries(st.sampled_from(["connectorId", "meterValue", "transactionId", "x"]), JSON, max_size=4))
 def test_no_payload_makes_mend_raise(payload: dict[str, Any]) -> None:
     mend(METER_VALUES, payload)
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        {"signedMeterData": "T0NNRnw=", "encodingMethod": "OCMF"},
+        {"signedMeterData": "T0NNRnw=", "encodingMethod": "OCMF", "signingMethod": 7, "publicKey": ["k"], "extra": 1},
+        {"signedMeterData": "A" * 9000, "encodingMethod": "E" * 60, "signingMethod": "", "publicKey": "k" * 3000},
+        "OCMF|{}|{}",
+        7,
+        [],
+    ],
+)
+def test_a_signed_value_never_spoils_the_message_and_is_left_as_it_came(signed: Any) -> None:
+    sample = {"value": 5, "signedMeterValue": signed}
+    payload = {"evseId": 1, "meterValue": [{"timestamp": AT, "sampledValue": [sample]}]}
+
+    result = mended(V201, "MeterValues", payload)
+
+    assert result.payload["meterValue"][0]["sampledValue"] == [sample]
+    assert result.problems
