@@ -5,8 +5,11 @@ Only verification: it needs no secret, so nothing here has to run in constant ti
 
 from dataclasses import dataclass
 
-Point = tuple[int, int] | None
-"""None is the point at infinity."""
+Point = tuple[int, int]
+_Jacobian = tuple[int, int, int]
+"""(x, y, z) stands for (x/z², y/z³), so that no step divides; z 0: the point at infinity."""
+
+_INFINITY: _Jacobian = (1, 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +19,7 @@ class Curve:
     p: int
     a: int
     b: int
-    generator: tuple[int, int]
+    generator: Point
     n: int
 
     @property
@@ -37,7 +40,7 @@ SECP192K1 = Curve(
 )
 
 
-def decode_point(curve: Curve, data: bytes) -> tuple[int, int]:
+def decode_point(curve: Curve, data: bytes) -> Point:
     """SEC 1 2.3.4; raises ValueError for what is no point of the curve (p must be 3 modulo 4 for compressed ones)."""
     size = curve.coordinate_bytes
     x = int.from_bytes(data[1 : 1 + size])
@@ -54,41 +57,63 @@ def decode_point(curve: Curve, data: bytes) -> tuple[int, int]:
     return x, y
 
 
-def is_signature(curve: Curve, point: tuple[int, int], r: int, s: int, digest: bytes) -> bool:
+def is_signature(curve: Curve, point: Point, r: int, s: int, digest: bytes) -> bool:
     """SEC 1 4.1.4: does (r, s) sign the hash under the public key `point`?"""
     if not 0 < r < curve.n or not 0 < s < curve.n:
         return False
     excess = max(8 * len(digest) - curve.n.bit_length(), 0)
     e = int.from_bytes(digest) >> excess
     w = pow(s, -1, curve.n)
-    found = add(curve, multiply(curve, curve.generator, e * w), multiply(curve, point, r * w))
+    found = combine(curve, e * w, curve.generator, r * w, point)
     return found is not None and found[0] % curve.n == r
 
 
-def multiply(curve: Curve, point: Point, factor: int) -> Point:
-    """The point added to itself `factor` times."""
-    total: Point = None
-    factor %= curve.n
-    while factor:
-        if factor & 1:
-            total = add(curve, total, point)
-        point = add(curve, point, point)
-        factor >>= 1
-    return total
+def multiply(curve: Curve, point: Point, factor: int) -> Point | None:
+    """The point added to itself `factor` times; None: infinity."""
+    return combine(curve, factor, point, 0, point)
 
 
-def add(curve: Curve, one: Point, other: Point) -> Point:
-    """The group law in affine coordinates."""
-    if one is None:
+def combine(curve: Curve, one_factor: int, one: Point, other_factor: int, other: Point) -> Point | None:
+    """The sum of two multiples, doubled along once for both; None: infinity."""
+    one_factor, other_factor = one_factor % curve.n, other_factor % curve.n
+    first, second = (*one, 1), (*other, 1)
+    steps = {(0, 1): second, (1, 0): first, (1, 1): _add(curve, first, second)}
+    total = _INFINITY
+    for bit in reversed(range(max(one_factor.bit_length(), other_factor.bit_length()))):
+        total = _double(curve, total)
+        step = steps.get((one_factor >> bit & 1, other_factor >> bit & 1))
+        if step is not None:
+            total = _add(curve, total, step)
+    x, y, z = total
+    if not z:
+        return None
+    inverse = pow(z, -1, curve.p)
+    return x * inverse**2 % curve.p, y * inverse**3 % curve.p
+
+
+def _double(curve: Curve, point: _Jacobian) -> _Jacobian:
+    (x, y, z), p = point, curve.p
+    if not y or not z:
+        return _INFINITY
+    yy = y * y % p
+    s = 4 * x * yy % p
+    m = (3 * x * x + curve.a * pow(z, 4, p)) % p
+    x3 = (m * m - 2 * s) % p
+    return x3, (m * (s - x3) - 8 * yy * yy) % p, 2 * y * z % p
+
+
+def _add(curve: Curve, one: _Jacobian, other: _Jacobian) -> _Jacobian:
+    (x1, y1, z1), (x2, y2, z2), p = one, other, curve.p
+    if not z1:
         return other
-    if other is None:
+    if not z2:
         return one
-    (x1, y1), (x2, y2), p = one, other, curve.p
-    if x1 == x2:
-        if (y1 + y2) % p == 0:
-            return None
-        slope = (3 * x1 * x1 + curve.a) * pow(2 * y1, -1, p)
-    else:
-        slope = (y2 - y1) * pow(x2 - x1, -1, p)
-    x3 = (slope * slope - x1 - x2) % p
-    return x3, (slope * (x1 - x3) - y1) % p
+    zz1, zz2 = z1 * z1 % p, z2 * z2 % p
+    u1, s1 = x1 * zz2 % p, y1 * zz2 * z2 % p
+    h, r = (x2 * zz1 - u1) % p, (y2 * zz1 * z1 - s1) % p
+    if not h:
+        return _INFINITY if r else _double(curve, one)
+    hh = h * h % p
+    hhh, v = h * hh % p, u1 * hh % p
+    x3 = (r * r - hhh - 2 * v) % p
+    return x3, (r * (v - x3) - s1 * hhh) % p, h * z1 * z2 % p

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.ops.curves import SECP192K1, Curve, decode_point, is_signature, multiply
+from gateway.ops.curves import SECP192K1, Curve, combine, decode_point, is_signature, multiply
 from gateway.ops.signatures import EcdsaVerifier
 from tests.fakes.meters import HASHES, make_meter
 
@@ -73,6 +73,16 @@ def test_the_generator_has_the_order_of_its_curve() -> None:
         SECP192K1.p - SECP192K1.generator[1],
     )
     assert multiply(replace(SECP192K1, n=2 * SECP192K1.n), SECP192K1.generator, SECP192K1.n) is None
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_multiples_add_up_whatever_they_meet(one: int, other: int) -> None:
+    """Small factors of one point: sums that double and sums that vanish are among them."""
+    generator = SECP192K1.generator
+    negated = (generator[0], SECP192K1.p - generator[1])
+
+    assert combine(SECP192K1, one, generator, other, generator) == multiply(SECP192K1, generator, one + other)
+    assert combine(SECP192K1, one, generator, other, negated) == multiply(SECP192K1, generator, one - other)
 
 
 @pytest.mark.parametrize("curve", ["secp192k1", "secp256r1"])
