@@ -84,7 +84,8 @@ def parse_ocmf(record: bytes, told_method: str = "") -> Ocmf:
         return replace(stated, fault="it has not the three sections OCMF|<payload>|<signature>")
     try:
         section = _parse_json(tail, "signature")
-        method = section.get("SA") or (told_method if _is_known(told_method) else DEFAULT_METHOD)
+        told = told_method if _is_known(told_method) else DEFAULT_METHOD
+        method = section.get("SA") or stated.method or told
         stated = replace(stated, method=_text(method))
         curve, hash_name = parse_method(method)
         return replace(stated, curve=curve, hash_name=hash_name, signature=_parse_signature(section))
@@ -96,6 +97,7 @@ def _parse_payload(signed: bytes) -> Ocmf:
     payload = _parse_json(signed, "payload")
     return Ocmf(
         signed=signed,
+        method=_text(payload.get("SA")),  # OCMF 0.4 has it here
         version=_text(payload.get("FV")),
         pagination=_text(payload.get("PG")),
         gateway_serial=_text(payload.get("GS")),

@@ -90,6 +90,10 @@ def test_the_record_s_own_method_counts_then_what_is_told_then_the_default(
     assert parse_ocmf(f"OCMF|{{}}|{section}".encode(), told).curve == expected
 
 
+def test_an_old_record_has_its_method_in_the_payload() -> None:
+    assert parse_ocmf(b'OCMF|{"SA":"ECDSA-secp192r1-SHA256"}|{"SD":"00"}').curve == "secp192r1"
+
+
 @pytest.mark.parametrize(
     ("tail", "fault"),
     [
