@@ -152,11 +152,10 @@ def test_a_number_that_no_meter_shows_is_no_energy(number: str) -> None:
     assert [reading.energy_wh for reading in ocmf.readings] in ([None], [])
 
 
-JSON: Any = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["RD", "TM", "RV", "RU", "SD", "SA", "SE"]), inner),
-    max_leaves=8,
-)
+LEAF: Any = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+NAMES = st.sampled_from(["RD", "TM", "TX", "RV", "RI", "RU", "EF", "ST", "MS", "SD", "SA", "SE", "SM"])
+ROW: Any = st.dictionaries(NAMES, LEAF)
+JSON: Any = LEAF | ROW | st.dictionaries(NAMES, LEAF | ROW | st.lists(LEAF | ROW))
 
 
 @given(
