@@ -1,18 +1,15 @@
 """Signed meter values: from what a station sent to a verdict, and what they say of the energy."""
 
 import base64
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
+from gateway.core.envelopes import Envelope, is_signed, open_envelope
 from gateway.core.ocmf import BEGIN, ENDS, Ocmf, is_ocmf, parse_ocmf
 from gateway.core.public_keys import (
     PublicKey,
-    decode_base64,
-    decode_hex,
     is_same_key,
     parse_public_key,
     render_public_key,
@@ -24,7 +21,6 @@ from gateway.domain.signatures import KeySource, MeterKey, Nature, SignedValue, 
 Verify = Callable[[str, str, bytes, bytes, bytes], bool]
 """ports.SignatureVerifier.verify: curve, hash, point, signature, data.  Raises ValueError for an unusable key."""
 
-SIGNED_DATA = "signeddata"
 OCMF = "OCMF"
 
 BROKEN_FLAG = "signature_broken"
@@ -38,7 +34,6 @@ MOST_VALUES = 1_000
 """Signed values kept on one CDR; the facts have them all."""
 STATED_WH = Decimal("0.1")
 """What a CDR's energy is rounded to."""
-_WRAPPINGS = 4
 _MOST_NAME = 50
 _IMPORTS = frozenset({"1", "01", "98", "B0", "B1", "B2", "B3"})
 """Group C of the OBIS codes of imported energy: IEC 62056-6-1, what meters use of it, OCMF table 25."""
@@ -48,19 +43,6 @@ _NAMES = {
     KeySource.STATION: "the station's public key",
     KeySource.VALUE: "the public key that came with the value",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """A signed record as it came, out of what OCPP wraps around it.
-
-    `record` are its bytes; `encoding_method`, `signing_method` and `public_key` what the wrapping tells ("" : absent).
-    """
-
-    record: bytes
-    encoding_method: str = ""
-    signing_method: str = ""
-    public_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,17 +71,6 @@ class _Try:
     reason: str | None = None
 
 
-def is_signed(reading: Reading) -> bool:
-    """Does the reading hold signed data?  OCPP 1.6 says so by its format, 2.x by the structure kept as JSON text."""
-    if reading.raw is None:
-        return False
-    if reading.value is not None:  # a number is kept as text beside its value only if it was signed
-        return True
-    if reading.format is not None and reading.format.lower() == SIGNED_DATA:
-        return True
-    return '"signedMeterData"' in reading.raw or reading.raw.lstrip().startswith("OCMF|")
-
-
 def judge_session(facts: Iterable[Fact], ledger: Ledger, keys: Sequence[MeterKey], verify: Verify) -> Judgement:
     """Every signed record of a session, each once, start first and end last, with its verdict.
 
@@ -113,15 +84,6 @@ def judge_session(facts: Iterable[Fact], ledger: Ledger, keys: Sequence[MeterKey
     values = tuple(_judge(record, _candidates(record.envelope.public_key or told, keys), verify) for record in kept)
     flags = _flags_of(values, ledger) | ({LEFT_OUT_FLAG} if len(kept) < len(records) else frozenset())
     return Judgement(values=values, flags=flags)
-
-
-def open_envelope(raw: str) -> Envelope:
-    """Unwrap a signed value; what cannot be unwrapped is the record itself.
-
-    OCPP 2.x and the OCA paper for 1.6 (3.2.1) send an object with the record in base64; other 1.6 stations send the
-    record as it is, in hex (OCMF "Embedding in OCPP"), or in base64.
-    """
-    return _open(raw, _WRAPPINGS)
 
 
 def _records_of(facts: Iterable[Fact]) -> Iterator[_Record]:
@@ -322,51 +284,6 @@ def _step_of(register_wh: Decimal | None) -> Decimal:
     return Decimal(1).scaleb(exponent) if isinstance(exponent, int) else STATED_WH
 
 
-def _open(text: str, wrappings: int) -> Envelope:
-    stripped = text.strip()
-    if stripped.startswith("{"):
-        fields = _parse_object(stripped)
-        content = fields.get("signedMeterData")
-        if not isinstance(content, str) or not wrappings:
-            return Envelope(record=_bytes(text))
-        return replace(
-            _open(content, wrappings - 1),
-            encoding_method=_field(fields, "encodingMethod"),
-            signing_method=_field(fields, "signingMethod"),
-            public_key=_field(fields, "publicKey"),
-        )
-    if stripped.startswith("OCMF|"):
-        return Envelope(record=_bytes(text))
-    data = decode_hex(stripped)
-    if data is None:
-        data = decode_base64(stripped)
-    if data is None:
-        return Envelope(record=_bytes(text))
-    if not is_ocmf(data) and wrappings:
-        inner = _open(data.decode("utf-8", "replace"), wrappings - 1)  # wrapped more than once
-        if is_ocmf(inner.record):
-            return inner
-    return Envelope(record=data)
-
-
-def _parse_object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text, parse_float=Decimal)
-    except (ValueError, ArithmeticError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _field(fields: dict[str, Any], name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _bytes(text: str) -> bytes:
-    """Lone surrogates, which JSON can spell, have no bytes."""
-    return text.encode("utf-8", "replace")
-
-
 def _plain(record: bytes) -> str:
     try:
         return record.decode()
@@ -375,4 +292,4 @@ def _plain(record: bytes) -> str:
 
 
 def _printable(name: str) -> str:
-    return _bytes(name[:_MOST_NAME]).decode()
+    return name[:_MOST_NAME].encode("utf-8", "replace").decode()

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from gateway.core.signatures import Judgement, is_signed, judge_session
+from gateway.core.envelopes import is_signed
+from gateway.core.signatures import Judgement, judge_session
 from gateway.core.topology import keys_of_evse
 from gateway.domain.sessions import Fact, Session
 from gateway.flows.memory import Memory

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core import signatures
-from gateway.core.signatures import Judgement, is_signed, judge_session, open_envelope
+from gateway.core.envelopes import is_signed, open_envelope
+from gateway.core.signatures import Judgement, judge_session
 from gateway.domain.meters import Reading
 from gateway.domain.sessions import Fact, FactKind, Ledger
 from gateway.domain.signatures import KeySource, MeterKey, Nature, Verdict
