@@ -56,7 +56,11 @@ class SaveSession:
 
 @dataclass(frozen=True, slots=True)
 class SaveCdr:
-    """The store gives `ordinal` and `last_updated`; a second CDR for a session fails the Work with ConflictError."""
+    """The store gives `ordinal` and `last_updated`.
+
+    The first of a session, a credit of the one that stands (`credit_reference_id`), or after that the one in its place
+    (`corrects_id`); any other fails the Work with ConflictError.
+    """
 
     cdr: Cdr
 
@@ -274,6 +278,16 @@ class Store(Protocol):
     async def find_local_token(self, uid: str) -> LocalToken | None: ...
     async def find_cdr(self, cdr_id: str) -> Cdr | None: ...
     async def find_cdr_by_session(self, session_id: str) -> Cdr | None: ...
+
+    """The CDR that stands: neither a credit nor credited."""
+
+    async def load_cdrs_of_session(self, session_id: str) -> Sequence[Cdr]: ...
+
+    """The first, its credit, the one in its place, …: in this order."""
+
+    async def load_late_facts(self, session_id: str) -> Sequence[LateFact]: ...
+
+    """What came after the seal of a session, in the order in which it came."""
 
     # lists
     async def page_sessions(self, partner_id: str, party: str | None, page: PageAsked) -> Page[Session]: ...

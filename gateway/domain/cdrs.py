@@ -32,11 +32,28 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What the operator said when he had a bill corrected, and why.  None: as it was.
+
+    A bill that is corrected again keeps what was said before, unless it is said anew.  `late_facts_to` is the number of
+    the last fact that counts of those which came after the seal (0: none).
+    """
+
+    reason: str
+    late_facts_to: int = 0
+    tariff_id: str | None = None
+    energy_wh: Decimal | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cdr:
     """A sealed bill: made once, never changed.
 
     `ordinal` counts without gaps per owner (the partner it is for; None: nobody's but ours); the store gives it.
     `signed_values` are what the meter signed, with the verdicts of the day the bill was made.
+    `credit` takes back the bill `credit_reference_id`; `corrects_id` is the bill that this one replaces; `correction`
+    says what the operator wanted of both.  Of a credit only `totals.cost` is negative (OCPI 2.2.1 mod_cdrs 10.1.1).
     """
 
     id: str
@@ -55,5 +72,11 @@ class Cdr:
     flags: frozenset[str] = frozenset()
     remark: str | None = None
     signed_values: tuple[SignedValue, ...] = ()
+    credit: bool = False
+    credit_reference_id: str | None = None
+    corrects_id: str | None = None
+    correction: Correction | None = None
+    home_charging_compensation: bool | None = None
+    invoice_reference_id: str | None = None
     ordinal: int = 0
     last_updated: datetime

@@ -1,4 +1,4 @@
-"""Bills: made once, numbered without gaps per owner, shown with the same bytes for ever.
+"""Bills: made once, numbered without gaps per owner, shown with the same bytes for ever, taken back by a credit only.
 
 `last_updated` rises with `ordinal` per owner, so a window of times is a range of ordinals: its ends are two index
 seeks, and total and any offset are sums.
@@ -13,6 +13,7 @@ from sqlalchemy import LargeBinary, Text, bindparam, case, cast, func, literal_c
 from sqlalchemy.dialects import sqlite
 
 from gateway.domain.cdrs import Cdr
+from gateway.errors import ConflictError
 from gateway.ports import CdrRow, Page, PageAsked, SaveCdr
 from gateway.store.codec import from_us, to_us
 from gateway.store.objects import ObjectCodec
@@ -36,6 +37,11 @@ _KEEP_RENDERING = compiled(
 _LAST = compiled(
     select(cdrs.c.ordinal, cdrs.c.last_updated_us).where(_OF_OWNER).order_by(cdrs.c.ordinal.desc()).limit(1)
 )
+_OF_SESSION = cdrs.c.session_id == bindparam("session_id")
+_LAST_OF_SESSION = compiled(
+    select(cdrs.c.id, cdrs.c.correction_no).where(_OF_SESSION).order_by(cdrs.c.correction_no.desc()).limit(1)
+)
+_BILL_BEFORE = compiled(select(cdrs.c.id).where(_OF_SESSION, cdrs.c.correction_no == bindparam("correction_no")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +58,16 @@ def prepare_cdr(change: SaveCdr) -> tuple[str, int]:
 
 
 def apply_cdr(tx: Transaction, change: SaveCdr, body: str) -> SaveCdr:
-    """Insert as the owner's next.  Raises ConflictError where the session has a CDR already."""
+    """Insert as the owner's next.  Raises ConflictError where it does not follow from the bills of its session."""
     cdr = change.cdr
     owner = cdr.partner_id or ""
+    correction_no = _next_correction_no(tx, cdr)
     last_ordinal, last_us = _LAST.one(tx.db, owner=owner) or (0, None)
     saved = replace(cdr, ordinal=last_ordinal + 1, last_updated=from_us(later(tx.now_us, last_us)))
     row = _INSERT.row(
         id=cdr.id,
         session_id=cdr.session_id,
+        correction_no=correction_no,
         owner=owner,
         ordinal=saved.ordinal,
         party=str(cdr.party),
@@ -69,6 +77,20 @@ def apply_cdr(tx: Transaction, change: SaveCdr, body: str) -> SaveCdr:
     tx.insert(_INSERT, row, f"CDR {cdr.id}, or one for session {cdr.session_id},")
     tx.cdrs_made += 1
     return SaveCdr(saved)
+
+
+def _next_correction_no(tx: Transaction, cdr: Cdr) -> int:
+    """The bill's place among those of its session: a credit follows the bill that it takes back, a bill the credit of
+    the one that it replaces; so of a session one bill stands at most."""
+    last_id, last_no = _LAST_OF_SESSION.one(tx.db, session_id=cdr.session_id) or (None, -1)
+    if last_no % 2 == 0:
+        follows = cdr.credit and cdr.credit_reference_id == last_id
+    else:
+        before = _BILL_BEFORE.one(tx.db, session_id=cdr.session_id, correction_no=last_no - 1)
+        follows = not cdr.credit and cdr.corrects_id == (before[0] if before else None)
+    if not follows:
+        raise ConflictError(f"CDR {cdr.id} does not follow the last of session {cdr.session_id}, {last_id}.")
+    return int(last_no) + 1
 
 
 def prepare_renderings(change: KeepCdrRenderings) -> tuple[None, int]:
@@ -84,7 +106,7 @@ def apply_renderings(tx: Transaction, change: KeepCdrRenderings, _: None) -> Kee
 
 _SELECT = select(cdrs.c.body, cdrs.c.ordinal, cdrs.c.last_updated_us)
 _BY_ID = compiled(_SELECT.where(cdrs.c.id == bindparam("id")))
-_BY_SESSION = compiled(_SELECT.where(cdrs.c.session_id == bindparam("session_id")))
+_BY_SESSION = compiled(_SELECT.where(_OF_SESSION).order_by(cdrs.c.correction_no))
 _NEWEST = compiled(_SELECT.order_by(cdrs.c.created_no.desc()).limit(bindparam("limit")).offset(bindparam("offset")))
 
 _FIRST_IN_WINDOW = compiled(
@@ -152,8 +174,13 @@ def find_cdr(db: sqlite3.Connection, cdr_id: str) -> Cdr | None:
     return _parse_or_none(_BY_ID.one(db, id=cdr_id))
 
 
+def load_cdrs_of_session(db: sqlite3.Connection, session_id: str) -> list[Cdr]:
+    return [_parse(*row) for row in _BY_SESSION.all(db, session_id=session_id)]
+
+
 def find_cdr_by_session(db: sqlite3.Connection, session_id: str) -> Cdr | None:
-    return _parse_or_none(_BY_SESSION.one(db, session_id=session_id))
+    bills = load_cdrs_of_session(db, session_id)
+    return bills[-1] if bills and not bills[-1].credit else None
 
 
 def list_cdrs(db: sqlite3.Connection, *, limit: int, offset: int) -> list[Cdr]:

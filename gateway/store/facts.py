@@ -38,10 +38,12 @@ def _chained() -> Any:
 _CHAIN = _chained()
 _FACTS = compiled(select(_CHAIN.c.fact_key, _CHAIN.c.at_us, _CHAIN.c.body))
 _FACT = compiled(select(literal_column("1")).select_from(_CHAIN).where(_CHAIN.c.fact_key == bindparam("fact_key")))
-_LATE = compiled(
-    select(*(late_facts.c[name] for name in ("no", "station_id", "session_id", "reason", "fact_key", "at_us", "body")))
-    .order_by(late_facts.c.no.desc())
-    .limit(bindparam("limit"))
+_SELECT_LATE = select(
+    *(late_facts.c[name] for name in ("no", "station_id", "session_id", "reason", "fact_key", "at_us", "body"))
+)
+_LATE = compiled(_SELECT_LATE.order_by(late_facts.c.no.desc()).limit(bindparam("limit")))
+_LATE_OF_SESSION = compiled(
+    _SELECT_LATE.where(late_facts.c.session_id == bindparam("session_id")).order_by(late_facts.c.no)
 )
 
 
@@ -89,13 +91,18 @@ def has_fact(db: sqlite3.Connection, session_id: str, key: str) -> bool:
 
 
 def list_late_facts(db: sqlite3.Connection, *, limit: int) -> list[LateFact]:
-    return [
-        LateFact(
-            no=no,
-            station_id=station_id,
-            session_id=session_id or None,
-            reason=reason,
-            fact=parse_fact(key, at_us, body),
-        )
-        for no, station_id, session_id, reason, key, at_us, body in _LATE.all(db, limit=limit)
-    ]
+    return [_parse_late(*row) for row in _LATE.all(db, limit=limit)]
+
+
+def load_late_facts(db: sqlite3.Connection, session_id: str) -> list[LateFact]:
+    return [_parse_late(*row) for row in _LATE_OF_SESSION.all(db, session_id=session_id)]
+
+
+def _parse_late(no: int, station_id: str, session_id: str, reason: str, key: str, at_us: int, body: str) -> LateFact:
+    return LateFact(
+        no=no,
+        station_id=station_id,
+        session_id=session_id or None,
+        reason=reason,
+        fact=parse_fact(key, at_us, body),
+    )

@@ -184,6 +184,12 @@ class SqliteStore:
     async def find_cdr_by_session(self, session_id: str) -> Cdr | None:
         return await self._points.run(cdrs.find_cdr_by_session, session_id)
 
+    async def load_cdrs_of_session(self, session_id: str) -> Sequence[Cdr]:
+        return await self._points.run(cdrs.load_cdrs_of_session, session_id)
+
+    async def load_late_facts(self, session_id: str) -> Sequence[LateFact]:
+        return await self._points.run(facts.load_late_facts, session_id)
+
     # --- lists ----------------------------------------------------------------------------------------------------
 
     async def page_sessions(self, partner_id: str, party: str | None, page: PageAsked) -> Page[Session]:

@@ -128,13 +128,15 @@ cdrs = Table(
     metadata,
     Column("created_no", NUMBER, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
-    Column("session_id", Text, nullable=False, unique=True),
+    Column("session_id", Text, nullable=False),
+    Column("correction_no", BigInteger, nullable=False),  # 0 the bill, 1 its credit, 2 the bill in its place, 3 …
     Column("owner", Text, nullable=False),  # the partner's id, "" where it is nobody's but ours
     Column("ordinal", BigInteger, nullable=False),
     Column("party", Text, nullable=False),
     Column("last_updated_us", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
     UniqueConstraint("owner", "ordinal"),
+    UniqueConstraint("session_id", "correction_no"),
 )
 Index("ix_cdrs_window", cdrs.c.owner, cdrs.c.last_updated_us, cdrs.c.ordinal, cdrs.c.party)
 
@@ -255,6 +257,7 @@ late_facts = Table(
     Column("at_us", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
     UniqueConstraint("station_id", "session_id", "fact_key"),
+    Index("ix_late_facts_session", "session_id", "no"),
 )
 
 incidents = Table(

@@ -35,6 +35,10 @@ async def visit(store, number):
     sealed = replace(change.session, sealed_cdr_id=f"c-{number}")
     await store.commit([SaveSession(sealed), SaveCdr(cdr_no(number))])
     print("cdr", number, 0, flush=True)
+    credit = cdr_no(number, credit=True, credit_reference_id=f"c-{number}")
+    again = cdr_no(number, corrects_id=f"c-{number}")
+    await store.commit([SaveCdr(replace(credit, id=f"k-{number}")), SaveCdr(replace(again, id=f"a-{number}"))])
+    print("corrected", number, 0, flush=True)
 
 async def main():
     store = await ENGINES[sys.argv[1]](Path(sys.argv[2]), lambda changes: None, SetClock(), None)
@@ -47,7 +51,15 @@ asyncio.run(main())
 
 @pytest.mark.parametrize(
     "failpoint",
-    ["before-commit:1", "before-commit:20", "after-commit:1", "after-commit:21", "cdr-made:1", "cdr-made:3"],
+    [
+        "before-commit:1",
+        "before-commit:20",
+        "after-commit:1",
+        "after-commit:21",
+        "cdr-made:1",
+        "cdr-made:2",
+        "cdr-made:3",
+    ],
 )
 async def test_sigkill_at_a_failpoint_loses_no_acknowledged_work(world: World, failpoint: str) -> None:
     engine = next(name for name, open_engine in ENGINES.items() if open_engine is world.open_engine)
@@ -66,6 +78,10 @@ async def test_sigkill_at_a_failpoint_loses_no_acknowledged_work(world: World, f
             assert session.revision == len(facts) + (session.sealed_cdr_id is not None)
         else:
             assert await store.find_cdr_by_session(f"s-{number}") is not None
+    corrected = {f"s-{words[1]}" for words in told if words[0] == "corrected"}
+    for cdr in await store.list_cdrs(limit=1_000):
+        chain = [one.id[0] for one in await store.load_cdrs_of_session(cdr.session_id)]
+        assert chain == ["c", "k", "a"] or (chain == ["c"] and cdr.session_id not in corrected)
     page = await store.page_cdrs(PARTNER, None, "v", PageAsked(offset=0, limit=1_000))
     assert _ordinals(page.items) == list(range(1, page.total + 1))
     given = {int(words[1]) for words in told if words[0] == "number"}
