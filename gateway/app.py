@@ -22,6 +22,7 @@ from gateway.errors import SettingsError
 from gateway.flows.admission import AdmissionRules, Doorkeeper
 from gateway.flows.authorization import Authorizer
 from gateway.flows.availability import Availability
+from gateway.flows.corrections import Corrections
 from gateway.flows.inventory import Inventory
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.mailbox import Mailboxes
@@ -205,6 +206,7 @@ class Gateway:
                 local_tokens=LocalTokens(store=store),
                 registration=registration,
                 signatures=signatures,
+                corrections=Corrections(store=store, memory=memory, clock=clock, ids=ids, mailboxes=mailboxes),
                 versions_url=public_url + VERSIONS_PATH,
                 report_health=self._report_health,
             )

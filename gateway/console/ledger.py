@@ -1,15 +1,41 @@
-"""`/sessions` and `/cdrs`: what was charged, and every message it was folded from."""
+"""`/sessions` and `/cdrs`: what was charged, and every message it was folded from; corrections of bills."""
+
+from decimal import Decimal
+from typing import Annotated
 
 from aiohttp import web
+from pydantic import AfterValidator, Field, StrictBool, StringConstraints
 
 from gateway.console.answers import answer
-from gateway.console.bodies import parse_limits
+from gateway.console.bodies import parse_limits, parse_model, read_object
+from gateway.console.fields import CiString36, Number, Strict, String255, Time
 from gateway.console.parts import PARTS
 from gateway.console.render_ledger import render_cdr, render_fact, render_session
 from gateway.console.render_signatures import render_signed_value
 from gateway.errors import NotFoundError
+from gateway.flows.corrections import CorrectionAsked
 
 MOST = 1_000
+MOST_WH = Decimal(10) ** 9
+
+
+def _check_tenths(wh: Decimal) -> Decimal:
+    if wh != wh.quantize(Decimal("0.1")):
+        raise ValueError("bills are told in tenths of a Wh: at most one decimal")
+    return wh
+
+
+class CorrectionInput(Strict):
+    """What `POST cdrs/{id}/corrections` takes."""
+
+    reason: String255
+    cancel: StrictBool = False
+    include_late_facts: StrictBool = False
+    tariff_id: CiString36 | None = None
+    energy_wh: Annotated[Number, Field(ge=0, le=MOST_WH), AfterValidator(_check_tenths)] | None = None
+    ended_at: Time | None = None
+    remark: String255 | None = None
+    invoice_reference_id: Annotated[str, StringConstraints(pattern=r"^[ -~]{1,39}$")] | None = None
 
 
 async def list_sessions(request: web.Request) -> web.Response:
@@ -32,10 +58,12 @@ async def get_session(request: web.Request) -> web.Response:
     if session is None:
         raise NotFoundError(f"there is no session {session_id!r}")
     facts = await store.load_facts(session.id)
+    bills = await store.load_cdrs_of_session(session.id)
     judgement = await parts.signatures.judge(session, facts)
     return answer(
         {
             **render_session(session),
+            "cdr_ids": [cdr.id for cdr in bills],
             "facts": [render_fact(fact) for fact in facts],
             "signed_values": [render_signed_value(value) for value in judgement.values],
             "signed_flags": judgement.flags,
@@ -58,9 +86,20 @@ async def get_cdr(request: web.Request) -> web.Response:
     return answer({**render_cdr(cdr), "signed_values": [render_signed_value(value) for value in cdr.signed_values]})
 
 
+async def correct_cdr(request: web.Request) -> web.Response:
+    """Take a bill back by a credit, and make the one in its place."""
+    asked = parse_model(CorrectionInput, await read_object(request))
+    corrected = await request.app[PARTS].corrections.correct(
+        request.match_info["cdr_id"], CorrectionAsked(**asked.model_dump())
+    )
+    made = None if corrected.cdr is None else render_cdr(corrected.cdr)
+    return answer({"credit": render_cdr(corrected.credit), "cdr": made}, 201)
+
+
 ROUTES = (
     ("GET", "sessions", list_sessions),
     ("GET", "sessions/{session_id}", get_session),
     ("GET", "cdrs", list_cdrs),
     ("GET", "cdrs/{cdr_id}", get_cdr),
+    ("POST", "cdrs/{cdr_id}/corrections", correct_cdr),
 )

@@ -2,6 +2,7 @@
 
 `station_id`, `evse_no` and `connector_no` may stand at the EVSE (for all its connectors) or at a connector, which
 counts more.  Where `evse_no` is missing it equals `connector_no`, as with stations that know no EVSEs (OCPP 1.6).
+`home_charging_compensation` at the EVSE says that what is charged there is to be paid to the driver.
 Of a `status` only PLANNED, INOPERATIVE and REMOVED are taken, as the operator's override; `last_updated` is ours to
 give.
 """
@@ -11,7 +12,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, StrictBool, field_validator
 
 from gateway.console.bodies import BodyError, parse_model, render_path
 from gateway.console.descriptions import (
@@ -77,6 +78,7 @@ class EvseInput(EvseDescription):
     station_id: StationText | None = None
     evse_no: PositiveInt | None = None
     connector_no: PositiveInt | None = None
+    home_charging_compensation: StrictBool | None = None
     override: Any = None
     last_updated: Any = None
 
@@ -186,6 +188,7 @@ def _parse_evse(evse: EvseInput, loc: tuple[Any, ...], now: datetime) -> Evse:
         physical_reference=evse.physical_reference,
         floor_level=evse.floor_level,
         coordinates=(evse.coordinates.latitude, evse.coordinates.longitude) if evse.coordinates else None,
+        home_charging_compensation=bool(evse.home_charging_compensation),
         extra=render_extra(evse, EvseDescription, EvseInput),
     )
 

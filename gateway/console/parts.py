@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from gateway.flows.corrections import Corrections
 from gateway.flows.inventory import Inventory
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.memory import Memory
@@ -38,6 +39,7 @@ class Parts:
     local_tokens: LocalTokens
     registration: Registration
     signatures: Signatures
+    corrections: Corrections
     versions_url: str
     report_health: Callable[[], Awaitable[HealthReport]]
 

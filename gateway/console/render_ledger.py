@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from gateway.domain.cdrs import Cdr, CdrPeriod
+from gateway.domain.cdrs import Cdr, CdrPeriod, Correction
 from gateway.domain.locations import Place
 from gateway.domain.meters import Reading
 from gateway.domain.money import Price
@@ -95,7 +95,25 @@ def render_cdr(cdr: Cdr) -> dict[str, Any]:
         **_render_place(cdr.terms.place),
         "flags": cdr.flags,
         "remark": cdr.remark,
+        "credit": cdr.credit,
+        "credit_reference_id": cdr.credit_reference_id,
+        "corrects_id": cdr.corrects_id,
+        "correction": _render_correction(cdr.correction),
+        "home_charging_compensation": cdr.home_charging_compensation,
+        "invoice_reference_id": cdr.invoice_reference_id,
         "last_updated": cdr.last_updated,
+    }
+
+
+def _render_correction(correction: Correction | None) -> dict[str, Any] | None:
+    if correction is None:
+        return None
+    return {
+        "reason": correction.reason,
+        "late_facts_to": correction.late_facts_to or None,
+        "tariff_id": correction.tariff_id,
+        "energy_wh": correction.energy_wh,
+        "ended_at": correction.ended_at,
     }
 
 

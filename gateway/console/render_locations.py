@@ -59,6 +59,7 @@ def _render_evse(evse: Evse) -> dict[str, Any]:
             "override": evse.override,
             "station_id": unit[0] if unit else None,
             "evse_no": unit[1] if unit else None,
+            "home_charging_compensation": evse.home_charging_compensation or None,
             "capabilities": evse.capabilities or None,
             "floor_level": evse.floor_level,
             "coordinates": render_coordinates(evse.coordinates),

@@ -55,6 +55,7 @@ def decide_cdr(session: Session, *, cdr_id: str, now: datetime) -> Cdr | Hold:
         time_s=usage.charging_s + usage.parking_s,
         parking_time_s=usage.parking_s,
         flags=ledger.flags | ({"gap"} if ledger.has_gap else frozenset()),
+        home_charging_compensation=terms.place.evse.home_charging_compensation or None,
         last_updated=now,
     )
 

@@ -43,7 +43,11 @@ class Connector:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evse:
-    """A unit for one EV.  `override` is the operator's word (PLANNED, INOPERATIVE, REMOVED) and beats the station's."""
+    """A unit for one EV.  `override` is the operator's word (PLANNED, INOPERATIVE, REMOVED) and beats the station's.
+
+    `home_charging_compensation`: a driver's home charger, and the energy is to be paid to him (OCPI 2.2.1 mod_cdrs
+    10.3.1).  The operator's own key: bills tell it, locations do not.
+    """
 
     uid: str
     status: EvseStatus
@@ -55,6 +59,7 @@ class Evse:
     physical_reference: str | None = None
     floor_level: str | None = None
     coordinates: tuple[str, str] | None = None
+    home_charging_compensation: bool = False
     extra: str | None = None
 
 

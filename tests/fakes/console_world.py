@@ -15,6 +15,7 @@ from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import Deviation
 from gateway.domain.tokens import LocalToken, Token
 from gateway.errors import PartnerError, RevisionConflictError, StoreDownError
+from gateway.flows.corrections import Corrections
 from gateway.flows.inventory import Inventory
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.mailbox import Mailboxes
@@ -29,6 +30,8 @@ from gateway.ports import (
     Change,
     ConnectionInfo,
     DeleteLocalToken,
+    LateFact,
+    SaveCdr,
     SaveEvseStatus,
     SaveLocalToken,
     SaveLocation,
@@ -64,6 +67,7 @@ class ConsoleStore:
         self.sessions: list[Session] = []
         self.facts: dict[str, list[Fact]] = {}
         self.cdrs: list[Cdr] = []
+        self.late_facts: list[LateFact] = []
         self.tokens: list[Token] = []
         self.local_tokens: dict[str, LocalToken] = {}
         self.ambiguous_uids: list[str] = []
@@ -96,6 +100,8 @@ class ConsoleStore:
                 return SaveTariff(replace(tariff, last_updated=now))
             case SaveLocalToken(token):
                 self.local_tokens[token.uid.casefold()] = token
+            case SaveCdr(cdr):
+                self.cdrs.append(cdr)
             case DeleteLocalToken(uid):
                 del self.local_tokens[uid.casefold()]
         return change
@@ -127,6 +133,12 @@ class ConsoleStore:
 
     async def find_cdr(self, cdr_id: str) -> Cdr | None:
         return next((cdr for cdr in self.cdrs if cdr.id == cdr_id), None)
+
+    async def load_cdrs_of_session(self, session_id: str) -> Sequence[Cdr]:
+        return [cdr for cdr in self.cdrs if cdr.session_id == session_id]
+
+    async def load_late_facts(self, session_id: str) -> Sequence[LateFact]:
+        return [late for late in self.late_facts if late.session_id == session_id]
 
     async def list_deviations(self, station_id: str) -> Sequence[Deviation]:
         return [one for one in self.deviations if station_key(one.station_id) == station_key(station_id)]
@@ -259,10 +271,14 @@ class World:
         self.trace = FakeTrace()
         partners = PartnerBook()
         self.store.subscribers += [self.memory.apply, partners.on_changes]
+        mailboxes = Mailboxes()
+        self.corrections = Corrections(
+            store=self.store, memory=self.memory, clock=self.clock, ids=CountingIds(), mailboxes=mailboxes
+        )
         self.provisioning = Provisioning(
             store=self.store,
             memory=self.memory,
-            mailboxes=Mailboxes(),
+            mailboxes=mailboxes,
             stations=self.stations,
             clock=self.clock,
             secrets=self.secrets,
@@ -304,6 +320,7 @@ class World:
             local_tokens=self.local_tokens,
             registration=self.registration,
             signatures=Signatures(self.store, self.memory, EcdsaVerifier()),
+            corrections=self.corrections,
             versions_url="https://cpo.example/ocpi/versions",
             report_health=self.report_health,
         )

@@ -59,6 +59,10 @@ def render_cdr(cdr: Cdr) -> dict[str, Any]:
             "total_time": render_hours(cdr.time_s),
             "total_parking_time": render_hours(cdr.parking_time_s),
             "remark": cdr.remark and clip(cdr.remark, 255, "cdr.remark"),
+            "invoice_reference_id": cdr.invoice_reference_id,
+            "credit": cdr.credit or None,
+            "credit_reference_id": cdr.credit_reference_id,
+            "home_charging_compensation": cdr.home_charging_compensation,
             "last_updated": render_time(cdr.last_updated),
         }
     )

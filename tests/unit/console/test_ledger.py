@@ -10,7 +10,7 @@ from gateway.domain.cdrs import Cdr, CdrPeriod, Totals
 from gateway.domain.locations import Place
 from gateway.domain.meters import Reading
 from gateway.domain.money import Price
-from gateway.domain.sessions import Fact, FactKind, Ledger, Phase, Session, SessionStatus, Terms
+from gateway.domain.sessions import Fact, FactKind, Ledger, Period, Phase, Session, SessionStatus, Terms
 from gateway.domain.signatures import Nature, SignedValue, StatedReading, Verdict
 from gateway.domain.tokens import IdToken
 from gateway.flows.provisioning import StationOrder
@@ -190,3 +190,55 @@ async def test_a_wrong_page_is_400(client: TestClient, path: str, query: str) ->
 
     assert response.status == 400
     assert (await response.json())["error"]["where"] == f"?{query.partition('=')[0]}="
+
+
+async def test_a_correction_answers_with_the_credit_and_the_bill_that_stands(world: World, client: TestClient) -> None:
+    charged = replace(DONE.ledger, periods=(Period(start_at=NOW, phase=Phase.CHARGING, energy_wh=Decimal("7250.5")),))
+    world.store.sessions, world.store.cdrs = [replace(DONE, ledger=charged)], [CDR]
+    body = {"reason": "the meter was broken", "energy_wh": 1000.5, "remark": "sorry"}
+
+    response = await client.post(f"{API}/cdrs/C1/corrections", json=body)
+
+    assert response.status == 201
+    made = await response.json()
+    assert made["credit"]["credit_reference_id"] == "C1"
+    assert made["credit"]["total_cost"] == {"before_taxes": -1.81, "with_taxes": -2.15}
+    assert (made["cdr"]["energy_wh"], made["cdr"]["corrects_id"], made["cdr"]["remark"]) == (1000.5, "C1", "sorry")
+    assert made["cdr"]["correction"]["reason"] == "the meter was broken"
+    shown = await (await client.get(f"{API}/sessions/S1")).json()
+    assert shown["cdr_ids"] == ["C1", made["credit"]["id"], made["cdr"]["id"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "where"),
+    [
+        ({"cancel": True}, 400, "$.reason"),
+        ({"reason": "", "cancel": True}, 400, "$.reason"),
+        ({"reason": "x", "energy_wh": 1.25}, 400, "$.energy_wh"),
+        ({"reason": "x", "energy_wh": -1}, 400, "$.energy_wh"),
+        ({"reason": "x", "cancle": True}, 400, "$.cancle"),
+        ({"reason": "x", "ended_at": "yesterday"}, 400, "$.ended_at"),
+        ({"reason": "x"}, 400, "$"),
+    ],
+)
+async def test_a_faulty_correction_is_refused_at_its_place(
+    world: World, client: TestClient, body: object, status: int, where: str
+) -> None:
+    world.store.sessions, world.store.cdrs = [DONE], [CDR]
+
+    response = await client.post(f"{API}/cdrs/C1/corrections", json=body)
+
+    assert (response.status, (await response.json())["error"]["where"]) == (status, where)
+    assert world.store.cdrs == [CDR]
+
+
+async def test_corrections_of_unknown_and_of_credited_bills_are_refused(world: World, client: TestClient) -> None:
+    world.store.sessions, world.store.cdrs = [DONE], [CDR]
+    body = {"reason": "not his", "cancel": True}
+
+    unknown = await client.post(f"{API}/cdrs/C9/corrections", json=body)
+    first = await client.post(f"{API}/cdrs/C1/corrections", json=body)
+    again = await client.post(f"{API}/cdrs/C1/corrections", json=body)
+
+    assert [response.status for response in (unknown, first, again)] == [404, 201, 409]
+    assert (await first.json())["cdr"] is None

@@ -5,6 +5,7 @@ import pytest
 
 from gateway.console.bodies import BodyError
 from gateway.console.parse_locations import parse_location
+from gateway.console.render_locations import render_location
 from gateway.domain.ids import ConnectorKey, PartyId
 from gateway.domain.locations import EvseStatus, Location
 from gateway.errors import WireError
@@ -87,6 +88,16 @@ def test_a_connector_may_be_without_a_station_yet() -> None:
     assert location.evses[0].connectors[0].key is None
 
 
+def test_a_home_charger_is_told_to_the_operator_again_and_to_no_partner() -> None:
+    location = parse(location_with({"home_charging_compensation": True}))
+
+    assert location.evses[0].home_charging_compensation
+    assert "home_charging_compensation" not in (location.evses[0].extra or "")
+    assert render_location(location)["evses"][0]["home_charging_compensation"] is True
+    assert not parse(LOCATION).evses[0].home_charging_compensation
+    assert "home_charging_compensation" not in render_location(parse(LOCATION))["evses"][0]
+
+
 def test_the_party_may_be_left_out_where_there_is_only_one() -> None:
     data = {name: value for name, value in LOCATION.items() if name not in {"country_code", "party_id"}}
 
@@ -133,6 +144,7 @@ def test_coordinates_too_long_for_partners_are_shortened() -> None:
         ({"evses": [EVSE | {"connectors": []}]}, "$.evses[0].connectors"),
         ({"evses": [EVSE | {"capabilities": ["RFID"]}]}, "$.evses[0].capabilities[0]"),
         ({"evses": [EVSE | {"floor_level": "basement"}]}, "$.evses[0].floor_level"),
+        (location_with({"home_charging_compensation": "yes"}), "$.evses[0].home_charging_compensation"),
         (location_with(connector={"standard": "TYPE2"}), "$.evses[0].connectors[0].standard"),
         (location_with(connector={"max_voltage": 0}), "$.evses[0].connectors[0].max_voltage"),
         (location_with(connector={"max_amperage": 16.5}), "$.evses[0].connectors[0].max_amperage"),

@@ -90,6 +90,13 @@ def test_a_cdr_bills_energy_and_parking_apart() -> None:
     assert cdr.totals.cost == Price(before_taxes=D("1.75"), with_taxes=D("2.10"))
 
 
+def test_a_bill_of_a_home_charger_asks_for_compensation() -> None:
+    home = replace(PLACE, evse=replace(EVSE, home_charging_compensation=True))
+
+    assert cdr_of(session(*PARKED, terms=Terms(place=home, tariff=TARIFF))).home_charging_compensation is True
+    assert cdr_of(session(*PARKED)).home_charging_compensation is None
+
+
 def test_a_session_without_location_is_held_with_the_remedy() -> None:
     held = decide_cdr(session(*PARKED, terms=Terms(tariff=TARIFF)), cdr_id="C", now=NOON)
 

@@ -23,6 +23,7 @@ from gateway.domain.tokens import IdToken, LocalStatus, LocalToken
 from gateway.errors import StoreDownError
 from gateway.flows.authorization import Authorizer
 from gateway.flows.availability import Availability
+from gateway.flows.corrections import Corrections
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
 from gateway.flows.sealing import Sealing
@@ -123,6 +124,9 @@ class Stage:
         signatures = Signatures(store, self.memory, EcdsaVerifier())
         self.sealing = Sealing(
             store, self.memory, clock, self.ids, self.mailboxes, self.transactions, self.availability, RULES, signatures
+        )
+        self.corrections = Corrections(
+            store=store, memory=self.memory, clock=clock, ids=self.ids, mailboxes=self.mailboxes
         )
         await self.memory.load(store)
         self.availability.begin()

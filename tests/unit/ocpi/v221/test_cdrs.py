@@ -4,7 +4,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.domain.cdrs import Cdr
+from gateway.core.corrections import credit_of
+from gateway.domain.cdrs import Cdr, Correction
 from gateway.domain.locations import Place
 from gateway.domain.tariffs import TaxIncluded
 from gateway.ocpi import wire
@@ -75,3 +76,25 @@ def test_a_cdr_without_token_or_location_cannot_be_said(missing: str) -> None:
 def test_a_connector_standard_of_a_later_version_cannot_be_said() -> None:
     with pytest.raises(wire.CannotSayError, match="MCS"):
         render_cdr(at(connector=replace(CONNECTOR, standard="MCS")))
+
+
+def test_a_credit_refers_to_its_bill_and_only_its_total_cost_is_negative() -> None:
+    correction = Correction(reason="broken meter")
+    credit = credit_of(CDR, cdr_id="K" * 36, now=CDR.last_updated, correction=correction)
+    body, bill = shown(credit), shown(CDR)
+
+    assert_valid("cdr", body)
+    assert body == {
+        **bill,
+        "id": "K" * 36,
+        "credit": True,
+        "credit_reference_id": CDR.id,
+        "total_cost": {"excl_vat": -3.88, "incl_vat": -4.69},
+    }
+
+
+def test_a_bill_that_replaces_another_names_no_credit() -> None:
+    body = shown(replace(CDR, corrects_id="C0", invoice_reference_id="INV-7", home_charging_compensation=True))
+
+    assert_valid("cdr", body)
+    assert body == {**shown(CDR), "invoice_reference_id": "INV-7", "home_charging_compensation": True}
