@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from gateway.domain.meters import ENERGY_IMPORT, Reading
 
@@ -12,6 +13,19 @@ MOST_TENS = 12
 MOST_WH = Decimal(10) ** 15
 """What no register shows: beyond, a reading is a fault of the meter."""
 PHASES = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
+TOTAL, SUM = "total", "phases"
+SOURCES = (TOTAL, f"{TOTAL}@Cable", f"{TOTAL}@EV", f"{TOTAL}@Upstream", f"{TOTAL}@Body", SUM, f"{TOTAL}@Inlet")
+"""The registers that tell what a car drew, the best first: a total at the outlet, one elsewhere on the car's side, the
+sum of the phases; the grid's side is not the car's, and serves only where nothing else is told."""
+CONTEXTS = {"Transaction.End": 2, "Transaction.Begin": 1}
+"""What was read for the transaction itself beats a sample of the same moment (of the clock, of an interruption)."""
+
+
+class Sourced(NamedTuple):
+    """A register that is not the total at the outlet."""
+
+    source: str
+    wh: Decimal
 
 
 def energy_wh_of(reading: Reading) -> Decimal | None:
@@ -35,41 +49,51 @@ def energy_wh_of(reading: Reading) -> Decimal | None:
     return value if value <= MOST_WH else None
 
 
-def registers_of(readings: Iterable[Reading]) -> Sequence[tuple[datetime, Decimal]]:
-    """One register per moment, in order of time.
+def registers_of(readings: Iterable[Reading]) -> Sequence[tuple[datetime, Decimal | Sourced]]:
+    """One register per moment, in order of time: a number where it is the total at the outlet, else with its source.
 
-    Stations report one register several times over: per phase, at inlet and outlet.  A total at the outlet is best,
-    then a total elsewhere on the car's side; phases are summed only where there is no total.  The grid's side is not
-    the car's.
+    Stations report one register several times over: per phase, at inlet and outlet, at the end of a transaction also as
+    a sample.  The best source is taken (`SOURCES`), and of one source what was read for the transaction.
     """
     registers = [reading for reading in readings if reading.measurand == ENERGY_IMPORT]
     if len(registers) == 1 and registers[0].phase is None and registers[0].location in (None, "Outlet"):
         only = energy_wh_of(registers[0])
         return () if only is None else ((registers[0].at, only),)
-    moments: dict[datetime, dict[str, Decimal]] = {}
+    moments: dict[datetime, dict[str, tuple[int, Decimal]]] = {}
     for reading in registers:
         value = energy_wh_of(reading)
         if value is not None:
-            moments.setdefault(reading.at, {})[_source_of(reading)] = value
+            sources = moments.setdefault(reading.at, {})
+            source, weight = _source_of(reading), CONTEXTS.get(reading.context or "", 0)
+            if source not in sources or sources[source][0] <= weight:
+                sources[source] = (weight, value)
     best = [(at, _best_of(moments[at])) for at in sorted(moments)]
     return [(at, value) for at, value in best if value is not None]
 
 
+def rank_of(source: str) -> tuple[int, int]:
+    """How good a source is, the best first; of sums that over more phases."""
+    kind, *phases = source.split()
+    return SOURCES.index(kind), -len(phases)
+
+
 def _source_of(reading: Reading) -> str:
     if reading.phase is None:
-        return "total" if reading.location in (None, "Outlet") else f"total@{reading.location}"
+        return TOTAL if reading.location in (None, "Outlet") else f"{TOTAL}@{reading.location}"
     if reading.phase in PHASES:
         return f"phase {reading.phase[:2]}{'' if reading.location in (None, 'Outlet') else '@' + str(reading.location)}"
     return f"other {reading.phase}"
 
 
-def _best_of(sources: dict[str, Decimal]) -> Decimal | None:
-    if "total" in sources:
-        return sources["total"]
-    for location in ("Cable", "EV", "Upstream", "Body"):
-        if f"total@{location}" in sources:
-            return sources[f"total@{location}"]
-    phases = [value for source, value in sources.items() if source.startswith("phase") and "@" not in source]
-    if phases:
-        return sum(phases, Decimal(0))
-    return sources.get("total@Inlet")
+def _best_of(sources: dict[str, tuple[int, Decimal]]) -> Decimal | Sourced | None:
+    if TOTAL in sources:
+        return sources[TOTAL][1]
+    for source in SOURCES:
+        if source in sources:
+            return Sourced(source, sources[source][1])
+        if source == SUM:
+            phases = sorted(name for name in sources if name.startswith("phase ") and "@" not in name)
+            if phases:
+                names = " ".join(name.removeprefix("phase ") for name in phases)
+                return Sourced(f"{SUM} {names}", sum((sources[name][1] for name in phases), Decimal(0)))
+    return None

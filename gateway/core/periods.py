@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from gateway.domain.quick import quick
 from gateway.domain.sessions import Period, Phase
@@ -53,15 +53,18 @@ def _spans(periods: Sequence[Period], since: datetime, until: datetime) -> list[
 def _share(
     periods: tuple[Period, ...], weights: list[timedelta], whole: timedelta, energy_wh: Decimal
 ) -> tuple[Period, ...]:
-    rest = energy_wh
-    last = max(index for index, weight in enumerate(weights) if weight)
+    """The running sum is rounded, not each share: so a reading on the straight line between two others, told in whole
+    mWh, changes no share."""
+    given = reached = Decimal(0)
+    past = timedelta(0)
     shared = []
-    for index, (period, weight) in enumerate(zip(periods, weights, strict=True)):
-        share = rest if index == last else Decimal(0)
-        if weight and index != last:
-            share = (energy_wh * (weight // MICROSECOND) / (whole // MICROSECOND)).quantize(SHARE)
-            rest -= share
-        shared.append(_with_energy(period, share) if share else period)
+    for period, weight in zip(periods, weights, strict=True):
+        past += weight
+        if weight:
+            reached = energy_wh * (past // MICROSECOND) / (whole // MICROSECOND)
+            reached = energy_wh if past == whole else reached.quantize(SHARE, rounding=ROUND_HALF_UP)
+        shared.append(_with_energy(period, reached - given) if reached != given else period)
+        given = reached
     return tuple(shared)
 
 

@@ -10,20 +10,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from gateway.core.energy import TOTAL, Sourced, rank_of
 from gateway.core.facts import TIME_REPLACED, is_dated
-from gateway.core.periods import MICROSECOND, add_energy, cut_period
+from gateway.core.periods import add_energy, cut_period
+from gateway.core.registers import (
+    LEAP_WH,
+    LONG_GAP,
+    NOTABLE_WH,
+    PLACEHOLDER_W,
+    is_beyond,
+    is_leap,
+    is_rounding,
+)
 from gateway.core.timeline import Point, earliest_of, latest_of, points_of, timeline_of
 from gateway.domain.money import ZERO
 from gateway.domain.quick import copier, freezer
-from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase
+from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase, Track
 from gateway.domain.tokens import IdToken
-
-ROUNDING_WH = Decimal(10)
-"""A register that falls by less, or by less than the resolution in which it is told, is the same one shown with other
-digits (meterStop in whole Wh after samples in kWh, samples in whole kWh after a meterStart in Wh)."""
-PLACEHOLDER_WH = Decimal(100_000)
-PLACEHOLDER_W = Decimal(1_000_000)
-"""A start register of exactly 0 followed by a leap beyond both was no reading (seen: 910 kWh in one minute)."""
 
 
 def is_in_order(ledger: Ledger, fact: Fact) -> bool:
@@ -118,6 +121,8 @@ class _Draft:
     seq_count: int = 0
     fact_count: int = 0
     flags: frozenset[str] = frozenset()
+    tracks: tuple[Track, ...] = ()
+    broken_off: Track | None = None
 
 
 _draft_of = copier(Ledger, _Draft)
@@ -132,6 +137,8 @@ def _take(draft: _Draft, point: Point) -> None:
         _take_state(draft, at, said)
     elif said is None:
         _take_driver(draft, at)
+    elif isinstance(said, Sourced):
+        _take_sourced(draft, at, said)
     else:
         _take_end(draft, said)
 
@@ -177,16 +184,17 @@ def _take_register(draft: _Draft, at: datetime, wh: Decimal) -> None:
     told_wh, wh = wh, wh + ZERO  # as a number without a positive exponent
     last_wh, last_at = draft.register_wh, draft.register_at
     if last_wh is None or last_at is None:
-        draft.register_wh, draft.register_at, draft.start_register_wh = wh, at, wh
+        if draft.tracks:
+            _take_sourced(draft, at, Sourced(TOTAL, told_wh))
+        else:
+            draft.register_wh, draft.register_at, draft.start_register_wh = wh, at, wh
         return
     drawn_wh = wh - last_wh
     if drawn_wh < 0:
-        if -drawn_wh >= max(ROUNDING_WH, _resolution_of(told_wh)):
+        if not is_rounding(-drawn_wh, told_wh) and not _comes_back(draft, at, wh):
             _open_segment(draft, at, wh, "register_fell")
         return
-    if drawn_wh > PLACEHOLDER_WH and _is_placeholder(draft, drawn_wh, at):
-        draft.start_register_wh = wh
-        _open_segment(draft, at, wh, "start_register_ignored")
+    if drawn_wh > NOTABLE_WH and _is_break(draft, last_at, at, wh, drawn_wh):
         return
     draft.register_wh, draft.register_at = wh, at
     if drawn_wh:
@@ -194,22 +202,87 @@ def _take_register(draft: _Draft, at: datetime, wh: Decimal) -> None:
         draft.periods = add_energy(draft.periods, last_at, at, drawn_wh)
 
 
-def _resolution_of(wh: Decimal) -> Decimal:
-    return Decimal(1).scaleb(int(wh.as_tuple().exponent))
-
-
-def _is_placeholder(draft: _Draft, drawn_wh: Decimal, at: datetime) -> bool:
-    if draft.register_wh != 0 or draft.register_at is None or draft.energy_wh:
-        return False
-    seconds = Decimal((at - draft.register_at) // MICROSECOND) / 1_000_000
-    return drawn_wh * 3600 > PLACEHOLDER_W * max(seconds, Decimal(1))
+def _is_break(draft: _Draft, last_at: datetime, at: datetime, wh: Decimal, drawn_wh: Decimal) -> bool:
+    """Look closely at a great rise: one that no plug can give moves no energy."""
+    is_beyond_most = is_beyond(drawn_wh, last_at, at, PLACEHOLDER_W)
+    if is_beyond_most and _comes_back(draft, at, wh):
+        return True
+    if is_beyond_most and drawn_wh > LEAP_WH and draft.register_wh == 0 and not draft.energy_wh:
+        draft.start_register_wh = wh
+        _open_segment(draft, at, wh, "start_register_ignored")
+        return True
+    if is_leap(drawn_wh, last_at, at):
+        _open_segment(draft, at, wh, "leap_ignored")
+        return True
+    if at - last_at > LONG_GAP:
+        draft.flags |= {"estimated"}
+    return False
 
 
 def _open_segment(draft: _Draft, at: datetime, wh: Decimal, flag: str) -> None:
     """The register starts anew (meter swapped, station rebooted): energy never falls."""
+    if draft.register_wh is not None and draft.register_at is not None:
+        draft.broken_off = _track(draft, TOTAL, draft.register_wh, draft.register_at)
     draft.register_wh, draft.register_at = wh, at
     draft.segments += 1
     draft.flags |= {flag}
+
+
+def _comes_back(draft: _Draft, at: datetime, wh: Decimal) -> bool:
+    """Does the register go on where it broke off?  Then what lay between was a fault of the meter, and the rise since
+    that reading counts, less what was counted meanwhile."""
+    before = draft.broken_off
+    if before is None or wh < before.wh or is_leap(wh - before.wh, before.at, at):
+        return False
+    draft.register_wh, draft.register_at, draft.broken_off = wh, at, None
+    draft.segments -= 1
+    _add_rest(draft, before, at, wh)
+    return True
+
+
+def _take_sourced(draft: _Draft, at: datetime, register: Sourced) -> None:
+    """A reading while another register than the total is, or was, read.
+
+    Each register has a beginning of its own, so that a change from one to another never jumps.  A worse one counts from
+    its first reading on while the better ones are silent; when a better one is back its rise counts, less what the
+    worse ones counted meanwhile, and they begin anew.
+    """
+    source, told_wh = register
+    wh, rank = told_wh + ZERO, rank_of(source)
+    if draft.register_wh is not None and draft.register_at is not None:
+        draft.tracks = (_track(draft, TOTAL, draft.register_wh, draft.register_at),)
+        draft.register_wh = draft.register_at = None
+    own = next((track for track in draft.tracks if track.source == source), None)
+    if own is not None and wh < own.wh and is_rounding(own.wh - wh, told_wh):
+        wh = own.wh
+    if own is None and draft.tracks:
+        draft.flags |= {"source_changed"}
+    elif own is None:
+        draft.start_register_wh = wh
+    elif wh < own.wh or is_leap(wh - own.wh, own.at, at):
+        draft.segments += 1
+        draft.flags |= {"register_fell" if wh < own.wh else "leap_ignored"}
+    else:
+        _add_rest(draft, own, at, wh)
+    if source == TOTAL:
+        draft.register_wh, draft.register_at, draft.tracks = wh, at, ()
+    else:
+        better = tuple([track for track in draft.tracks if rank_of(track.source) < rank])
+        draft.tracks = (*better, _track(draft, source, wh, at))
+
+
+def _add_rest(draft: _Draft, before: Track, at: datetime, wh: Decimal) -> None:
+    """Count the rise of a register since `before`, less what others counted since."""
+    rest_wh = wh - before.wh - (draft.energy_wh - before.energy_wh)
+    if rest_wh > 0:
+        draft.energy_wh += rest_wh
+        draft.periods = add_energy(draft.periods, before.at, at, rest_wh)
+    if rest_wh > NOTABLE_WH and at - before.at > LONG_GAP:
+        draft.flags |= {"estimated"}
+
+
+def _track(draft: _Draft, source: str, wh: Decimal, at: datetime) -> Track:
+    return Track(source=source, wh=wh, at=at, energy_wh=draft.energy_wh)
 
 
 def _count(draft: _Draft, fact: Fact) -> None:

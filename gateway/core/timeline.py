@@ -10,17 +10,17 @@ from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter, itemgetter
 
-from gateway.core.energy import registers_of
+from gateway.core.energy import Sourced, registers_of
 from gateway.core.facts import is_dated, is_same_token
 from gateway.domain.sessions import ChargingState, Fact, FactKind
 from gateway.domain.tokens import IdToken
 
 IDENTIFIED, STATE, _FIRST_REGISTER, REGISTER, _LAST_REGISTER, ENDED = range(6)
 
-Said = ChargingState | Decimal | Fact | None
+Said = ChargingState | Decimal | Sourced | Fact | None
 Point = tuple[datetime, int, int, Said]
-"""When, what kind of news, the number of its fact, and what was said: a state, a register in Wh, an end, None (a driver
-became known)."""
+"""When, what kind of news, the number of its fact, and what was said: a state, a register in Wh (with its source where
+it is not the total), an end, None (a driver became known)."""
 
 _by_time = itemgetter(0, 1, 2)
 _by_receipt = attrgetter("received_at", "key")

@@ -82,6 +82,16 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """The last reading of one register, and the energy of the session as it was counted by then."""
+
+    source: str
+    wh: Decimal
+    at: datetime
+    energy_wh: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """The fold of a session's facts.
 
@@ -89,6 +99,9 @@ class Ledger:
     segments
     (a register that falls opens a new one).  `last_at` is the latest fact.  `seq_*` count the numbered facts of OCPP
     2.x.
+
+    `tracks` stand in the place of `register_wh` while another register than the total is read, the best first;
+    `broken_off` is the reading before the register last fell or leapt, for it may come back.
     """
 
     started_at: datetime
@@ -108,6 +121,8 @@ class Ledger:
     seq_count: int = 0
     fact_count: int = 0
     flags: frozenset[str] = frozenset()
+    tracks: tuple[Track, ...] = ()
+    broken_off: Track | None = None
 
     @property
     def has_gap(self) -> bool:

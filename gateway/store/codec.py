@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from gateway.domain.meters import ENERGY_IMPORT, Reading
-from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase
+from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase, Track
 from gateway.domain.tokens import IdToken
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,7 +37,7 @@ def from_us_or_none(at_us: int | None) -> datetime | None:
 
 
 _NO_FACT_REST = (None,) * 7
-_NO_LEDGER_REST = (None,) * 6
+_NO_LEDGER_REST = (None,) * 8
 """The ends of lists that say nothing; they are not written then."""
 
 # --- facts --------------------------------------------------------------------------------------------------------
@@ -146,6 +146,8 @@ def render_ledger(ledger: Ledger) -> str:
         ledger.ended_at,
         ledger.stop_reason,
         sorted(ledger.flags) if ledger.flags else None,
+        [_render_track(track) for track in ledger.tracks] or None,
+        None if ledger.broken_off is None else _render_track(ledger.broken_off),
     )
     if rest != _NO_LEDGER_REST:
         parts += rest
@@ -155,7 +157,7 @@ def render_ledger(ledger: Ledger) -> str:
 def parse_ledger(text: str) -> Ledger:
     started_at, periods, last_at, energy, segments, fact_count, *more = orjson.loads(text)
     register, register_at, start_register, state, has_started, *rest = more
-    seq_min, seq_max, seq_count, ended_at, stop_reason, flags = _padded(rest, 6)
+    seq_min, seq_max, seq_count, ended_at, stop_reason, flags, tracks, broken_off = _padded(rest, 8)
     return Ledger(
         started_at=datetime.fromisoformat(started_at),
         periods=tuple(
@@ -179,7 +181,18 @@ def parse_ledger(text: str) -> Ledger:
         ended_at=None if ended_at is None else datetime.fromisoformat(ended_at),
         stop_reason=stop_reason,
         flags=frozenset(flags or ()),
+        tracks=tuple([_parse_track(track) for track in tracks or ()]),
+        broken_off=None if broken_off is None else _parse_track(broken_off),
     )
+
+
+def _render_track(track: Track) -> tuple[Any, ...]:
+    return track.source, str(track.wh), track.at, str(track.energy_wh)
+
+
+def _parse_track(parts: list[Any]) -> Track:
+    source, wh, at, energy_wh = parts
+    return Track(source=source, wh=Decimal(wh), at=datetime.fromisoformat(at), energy_wh=Decimal(energy_wh))
 
 
 # --- tokens as a station sends them -------------------------------------------------------------------------------

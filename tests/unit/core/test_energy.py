@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.energy import energy_wh_of, registers_of
+from gateway.core.energy import Sourced, energy_wh_of, rank_of, registers_of
 from gateway.domain.meters import Reading
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -57,11 +57,53 @@ def test_phases_are_summed_where_there_is_no_total() -> None:
         reading("0", phase="N"),
     ]
 
-    assert list(registers_of(readings)) == [(AT, Decimal(330))]
+    assert list(registers_of(readings)) == [(AT, Sourced("phases L1 L2 L3", Decimal(330)))]
 
 
 def test_the_inlet_serves_where_nothing_else_is_told() -> None:
-    assert list(registers_of([reading("999", location="Inlet")])) == [(AT, Decimal(999))]
+    inlet = Sourced("total@Inlet", Decimal(999))
+
+    assert list(registers_of([reading("999", location="Inlet")])) == [(AT, inlet)]
+    assert list(registers_of([reading("999", location="Inlet"), reading("5", phase="L1")])) != [(AT, inlet)]
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({}, {"location": "Cable"}),
+        ({"location": "Outlet"}, {"location": "EV"}),
+        ({"location": "Cable"}, {"location": "EV"}),
+        ({"location": "EV"}, {"location": "Upstream"}),
+        ({"location": "Upstream"}, {"location": "Body"}),
+        ({"location": "Body"}, {"phase": "L1"}),
+        ({"phase": "L1"}, {"location": "Inlet"}),
+    ],
+)
+def test_the_better_source_of_a_moment_is_taken(better: dict[str, str], worse: dict[str, str]) -> None:
+    readings = [reading("1", **better), reading("2", **worse)]
+
+    for given in (readings, readings[::-1]):
+        ((_, register),) = registers_of(given)
+        assert (register.wh if isinstance(register, Sourced) else register) == 1
+
+
+def test_a_sum_over_more_phases_is_the_better_source() -> None:
+    assert rank_of("phases L1 L2 L3") < rank_of("phases L1 L2") < rank_of("phases L2") < rank_of("total@Inlet")
+    assert rank_of("total") < rank_of("total@Cable") < rank_of("phases L1 L2 L3")
+
+
+@pytest.mark.parametrize("context", [None, "Sample.Periodic", "Sample.Clock", "Interruption.Begin", "Trigger"])
+@pytest.mark.parametrize("wanted", ["Transaction.Begin", "Transaction.End"])
+def test_what_was_read_for_the_transaction_beats_a_sample_of_the_same_moment(context: str | None, wanted: str) -> None:
+    readings = [reading("1", context=wanted), reading("2", context=context)]
+
+    for given in (readings, readings[::-1]):
+        assert list(registers_of(given)) == [(AT, Decimal(1))]
+
+
+@pytest.mark.parametrize("context", ["Sample.Clock", "Interruption.End", "Other"])
+def test_a_reading_of_any_context_counts_where_it_is_alone(context: str) -> None:
+    assert list(registers_of([reading("7", context=context)])) == [(AT, Decimal(7))]
 
 
 def test_the_resolution_of_the_meter_is_kept() -> None:

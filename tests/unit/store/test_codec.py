@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.meters import Reading
-from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase
+from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase, Track
 from gateway.domain.tokens import IdToken
 from gateway.store.codec import (
     from_us,
@@ -59,6 +59,7 @@ facts = st.builds(
     offline=st.booleans(),
     flags=st.lists(texts, max_size=3).map(tuple),
 )
+tracks = st.builds(Track, source=texts, wh=decimals, at=times, energy_wh=decimals)
 ledgers = st.builds(
     Ledger,
     started_at=times,
@@ -80,6 +81,8 @@ ledgers = st.builds(
     seq_count=counts,
     fact_count=counts,
     flags=st.frozensets(texts, max_size=3),
+    tracks=st.lists(tracks, max_size=2).map(tuple),
+    broken_off=st.none() | tracks,
 )
 
 
