@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import structlog
@@ -14,6 +16,7 @@ from gateway.config import TlsSettings
 from gateway.console.parts import HealthReport, Parts
 from gateway.console.probe import StoreProbe
 from gateway.console.server import Console
+from gateway.core.doubts import DoubtRules
 from gateway.core.status import StatusRules
 from gateway.domain.ids import PartyId, party_id_of
 from gateway.domain.locations import EvseStatus
@@ -121,7 +124,10 @@ class Gateway:
         )
         transactions = Transactions(store, memory, clock, ids, authorizer, seal_rules)
         signatures = Signatures(store, memory, EcdsaVerifier())
-        sealing = Sealing(store, memory, clock, ids, mailboxes, transactions, availability, seal_rules, signatures)
+        doubts = _doubt_rules(config)
+        sealing = Sealing(
+            store, memory, clock, ids, mailboxes, transactions, availability, seal_rules, signatures, doubts
+        )
         await memory.load(store)
         partners.on_changes([SavePartner(partner) for partner in memory.partners.values()])
         availability.begin()
@@ -206,7 +212,16 @@ class Gateway:
                 local_tokens=LocalTokens(store=store),
                 registration=registration,
                 signatures=signatures,
-                corrections=Corrections(store=store, memory=memory, clock=clock, ids=ids, mailboxes=mailboxes),
+                corrections=Corrections(
+                    store=store,
+                    memory=memory,
+                    clock=clock,
+                    ids=ids,
+                    mailboxes=mailboxes,
+                    signatures=signatures,
+                    doubt_rules=doubts,
+                ),
+                sealing=sealing,
                 versions_url=public_url + VERSIONS_PATH,
                 report_health=self._report_health,
             )
@@ -264,6 +279,17 @@ def _ocpp_rules(config: Config) -> OcppRules:
         settle_s=ocpp.settle_delay_s,
         heartbeat_s=ocpp.heartbeat_interval_s,
         metering=Metering(interval_s=ocpp.metering_interval_s) if ocpp.configure_metering else None,
+    )
+
+
+def _doubt_rules(config: Config) -> DoubtRules:
+    review = config.review
+    hours, kwh = review.max_duration_h, review.max_energy_kwh
+    return DoubtRules(
+        hold_flags=frozenset(review.hold_flags),
+        power_factor=Decimal(str(review.power_factor)),
+        max_energy_wh=None if kwh is None else Decimal(str(kwh)) * 1000,
+        max_duration=None if hours is None else timedelta(hours=hours),
     )
 
 

@@ -17,9 +17,16 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from gateway.core.doubts import FLAGS
 from gateway.errors import SettingsError
 
 ENV_PREFIX = "GATEWAY_"
+DOUBTS = sorted(FLAGS)
+LISTS: dict[tuple[str, ...], str] = {
+    ("ocpi", "parties"): '[{"country_code": "DE", "party_id": "ABC", "name": "Example"}]',
+    ("review", "hold_flags"): '["register_fell", "gap"]',
+}
+"""The settings that are lists, each with an example of its variable."""
 
 
 class Address(NamedTuple):
@@ -78,8 +85,15 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+def _check_doubt(name: str) -> str:
+    if name not in DOUBTS:
+        raise ValueError(f"{name!r} is no doubt{_suggest(name, dict.fromkeys(DOUBTS))}; there are {', '.join(DOUBTS)}")
+    return name
+
+
 Listen = Annotated[str, AfterValidator(_check_listen)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+DoubtName = Annotated[str, AfterValidator(_check_doubt)]
 WholeSeconds = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
@@ -236,6 +250,23 @@ class SessionSettings(Section):
     )
 
 
+class ReviewSettings(Section):
+    """Which sessions a person looks at before they are billed; by default none: the CDR is made and flagged."""
+
+    hold_flags: tuple[DoubtName, ...] = Field(
+        default=(), description="Doubts for which a session is held until it is released."
+    )
+    power_factor: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)] = Field(
+        default=1.1, description="How much more than its greatest power a plug may seem to give."
+    )
+    max_energy_kwh: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        default=None, description="More energy in one session is doubtful."
+    )
+    max_duration_h: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] | None = Field(
+        default=None, description="A longer session is doubtful."
+    )
+
+
 class LogSettings(Section):
     """Log lines on standard error."""
 
@@ -256,6 +287,7 @@ class Settings(Section):
     console: ConsoleSettings = Field(default=ConsoleSettings(), description="The operator's API.")
     store: StoreSettings = Field(default=StoreSettings(), description="Where facts are kept.")
     sessions: SessionSettings = Field(default=SessionSettings(), description="When a session becomes a CDR.")
+    review: ReviewSettings = Field(default=ReviewSettings(), description="Who is looked at before the CDR.")
     log: LogSettings = Field(default=LogSettings(), description="Log lines on standard error.")
 
     @property
@@ -333,12 +365,12 @@ def _override(values: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[
 
 
 def _read_variable(name: str, key: tuple[str, ...], text: str) -> Any:
-    if key != ("ocpi", "parties"):
+    example = LISTS.get(key)
+    if example is None:
         return text
     try:
         return json.loads(text)
     except ValueError:
-        example = '[{"country_code": "DE", "party_id": "ABC", "name": "Example"}]'
         raise SettingsError(f"environment: {name} is not a JSON array; write for example {example}") from None
 
 

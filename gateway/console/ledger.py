@@ -71,6 +71,26 @@ async def get_session(request: web.Request) -> web.Response:
     )
 
 
+async def list_review(request: web.Request) -> web.Response:
+    """Sessions that wait for a person before they are billed, those that ended first."""
+    found = await request.app[PARTS].sealing.list_review()
+    return answer(
+        [
+            {
+                **render_session(session),
+                "doubts": [{"flag": doubt.flag, "reason": doubt.reason} for doubt in doubts],
+            }
+            for session, doubts in found
+        ]
+    )
+
+
+async def release_session(request: web.Request) -> web.Response:
+    """Bill a session that waits for a person, as it is."""
+    cdr = await request.app[PARTS].sealing.release(request.match_info["session_id"])
+    return answer(render_cdr(cdr), 201)
+
+
 async def list_cdrs(request: web.Request) -> web.Response:
     """Newest first."""
     limit, offset = parse_limits(request, default=100, most=MOST)
@@ -99,6 +119,8 @@ async def correct_cdr(request: web.Request) -> web.Response:
 ROUTES = (
     ("GET", "sessions", list_sessions),
     ("GET", "sessions/{session_id}", get_session),
+    ("POST", "sessions/{session_id}/release", release_session),
+    ("GET", "review", list_review),
     ("GET", "cdrs", list_cdrs),
     ("GET", "cdrs/{cdr_id}", get_cdr),
     ("POST", "cdrs/{cdr_id}/corrections", correct_cdr),

@@ -11,6 +11,7 @@ from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.memory import Memory
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
+from gateway.flows.sealing import Sealing
 from gateway.flows.signatures import Signatures
 from gateway.ports import Clock, Stations, Store, Trace
 
@@ -40,6 +41,7 @@ class Parts:
     registration: Registration
     signatures: Signatures
     corrections: Corrections
+    sealing: Sealing
     versions_url: str
     report_health: Callable[[], Awaitable[HealthReport]]
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from gateway.core.cdrs import Hold, decide_cdr
+from gateway.core.doubts import DoubtRules, find_doubts
 from gateway.core.sessions import fold_facts
 from gateway.domain.cdrs import Cdr, Correction
 from gateway.domain.money import ZERO, Price
@@ -35,36 +36,35 @@ def credit_of(cdr: Cdr, *, cdr_id: str, now: datetime, correction: Correction) -
     )
 
 
-def correct_cdr(
-    cdr: Cdr,
-    session: Session,
-    facts: Sequence[Fact],
-    correction: Correction,
-    *,
-    tariff: Tariff | None,
-    cdr_id: str,
-    now: datetime,
-) -> Cdr | Hold:
-    """The bill in the place of `cdr`, by the same rules as the first one.
+def correct_session(
+    session: Session, cdr: Cdr, facts: Sequence[Fact], correction: Correction, tariff: Tariff | None
+) -> Session:
+    """The session as it is billed now.
 
-    `facts` are those of the session and those late ones that count now (only needed where there are late ones);
-    `tariff` is the one that `correction` names, None: that of `cdr`.  What the operator says wins over what the facts
-    say: the energy is shared over the periods as the measured energy was, and another end moves no energy.
+    `facts` are those of the session and those late ones that count now; `tariff` is the one that `correction` names,
+    None: that of `cdr`.  What the operator says wins over what the facts say: the energy is shared over the periods as
+    the measured energy was, and another end moves no energy.
     """
     ledger = fold_facts(facts, session.id_token) if correction.late_facts_to else session.ledger
     if correction.ended_at is not None:
         ledger = replace(ledger, ended_at=correction.ended_at)
     if correction.energy_wh is not None:
         ledger = with_energy(ledger, correction.energy_wh)
-    terms = replace(cdr.terms, tariff=tariff or cdr.terms.tariff)
-    made = decide_cdr(replace(session, ledger=ledger, terms=terms), cdr_id=cdr_id, now=now)
+    return replace(session, ledger=ledger, terms=replace(cdr.terms, tariff=tariff or cdr.terms.tariff))
+
+
+def correct_cdr(
+    cdr: Cdr, corrected: Session, correction: Correction, rules: DoubtRules, *, cdr_id: str, now: datetime
+) -> Cdr | Hold:
+    """The bill in the place of `cdr`, of the corrected session by the same rules as the first one."""
+    made = decide_cdr(corrected, cdr_id=cdr_id, now=now)
     if isinstance(made, Hold):
         return made
     return replace(
         made,
         corrects_id=cdr.id,
         correction=correction,
-        flags=made.flags | {CORRECTED},
+        flags=made.flags | {doubt.flag for doubt in find_doubts(corrected, rules)} | {CORRECTED},
     )
 
 

@@ -8,13 +8,15 @@ from decimal import Decimal
 import structlog
 
 from gateway.core.cdrs import Hold
-from gateway.core.corrections import correct_cdr, credit_of, merge_corrections
+from gateway.core.corrections import correct_cdr, correct_session, credit_of, merge_corrections
+from gateway.core.doubts import DoubtRules
 from gateway.domain.cdrs import Cdr, Correction
-from gateway.domain.sessions import Fact, Session
+from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
 from gateway.errors import ConflictError, NotFoundError, WireError
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
+from gateway.flows.signatures import Signatures
 from gateway.ports import Clock, Ids, SaveCdr, Store
 
 log = structlog.get_logger(__name__)
@@ -53,12 +55,24 @@ class Corrections:
     In the mailbox of the station: what comes late meanwhile counts wholly or not at all.
     """
 
-    def __init__(self, *, store: Store, memory: Memory, clock: Clock, ids: Ids, mailboxes: Mailboxes) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        memory: Memory,
+        clock: Clock,
+        ids: Ids,
+        mailboxes: Mailboxes,
+        signatures: Signatures,
+        doubt_rules: DoubtRules | None = None,
+    ) -> None:
         self._store = store
         self._memory = memory
         self._clock = clock
         self._ids = ids
         self._mailboxes = mailboxes
+        self._signatures = signatures
+        self._doubt_rules = doubt_rules or DoubtRules()
 
     async def correct(self, cdr_id: str, asked: CorrectionAsked) -> Corrected:
         """Credit a bill and make the one in its place.
@@ -132,16 +146,18 @@ class Corrections:
                 ended_at=asked.ended_at,
             ),
         )
-        facts: list[Fact] = []
-        if correction.late_facts_to:
-            facts = [*await self._store.load_facts(session.id)]
-            facts += [one.fact for one in late if one.no <= correction.late_facts_to]
-        made = correct_cdr(cdr, session, facts, correction, tariff=tariff, cdr_id=self._ids.new(), now=now)
+        facts = [*await self._store.load_facts(session.id)]
+        facts += [one.fact for one in late if one.no <= correction.late_facts_to]
+        corrected = correct_session(session, cdr, facts, correction, tariff)
+        made = correct_cdr(cdr, corrected, correction, self._doubt_rules, cdr_id=self._ids.new(), now=now)
         if isinstance(made, Hold):
             raise WireError("$.tariff_id" if tariff is not None else "$", made.reason)
+        signed = await self._signatures.judge(corrected, facts)
         return (
             replace(
                 made,
+                signed_values=signed.values,
+                flags=made.flags | signed.flags,
                 remark=asked.remark or cdr.remark,
                 invoice_reference_id=asked.invoice_reference_id or cdr.invoice_reference_id,
             ),

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from gateway.core.cdrs import Hold, decide_cdr
+from gateway.core.doubts import Doubt, DoubtRules, find_doubts, review_cdr
 from gateway.domain.cdrs import Cdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
 from gateway.domain.sessions import Session, SessionStatus
 from gateway.domain.stations import ConnectorState
-from gateway.errors import ConflictError, RevisionConflictError, StoreDownError
+from gateway.errors import ConflictError, NotFoundError, RevisionConflictError, StoreDownError
 from gateway.flows.agenda import Agenda
 from gateway.flows.availability import Availability
 from gateway.flows.mailbox import Mailboxes
@@ -41,6 +42,7 @@ class Sealing:
         availability: Availability,
         rules: SealRules,
         signatures: Signatures,
+        doubt_rules: DoubtRules | None = None,
     ) -> None:
         self._store = store
         self._memory = memory
@@ -51,6 +53,7 @@ class Sealing:
         self._availability = availability
         self._rules = rules
         self._signatures = signatures
+        self._doubt_rules = doubt_rules or DoubtRules()
         self.agenda = Agenda()
         self.changed = asyncio.Event()
         memory.on_due = self.on_due_set
@@ -78,36 +81,72 @@ class Sealing:
             if session.ledger.ended_at is None and now - session.last_updated >= limit and self._is_ghost(session):
                 self._mailboxes.post(session.key.station_id, lambda session=session: self._abandon(session.id, limit))  # type: ignore[misc]
 
-    async def seal(self, session_id: str) -> None:
-        """Make the CDR of a completed session, or note what stands in its way.  Raises StoreDownError."""
+    async def list_review(self) -> list[tuple[Session, tuple[Doubt, ...]]]:
+        """The sessions that wait for a person, with what is doubtful about them, those that ended first."""
+        found = []
+        for session in list(self._memory.sessions.values()):
+            if session.hold is not None and session.status is SessionStatus.COMPLETED:
+                judged = await self._signatures.judge(session)
+                doubts = find_doubts(self._with_place(session), self._doubt_rules, judged.flags)
+                if any(doubt.flag in self._doubt_rules.hold_flags for doubt in doubts):
+                    found.append((session, doubts))
+        return sorted(found, key=lambda one: one[0].ledger.ended_at or one[0].last_updated)
+
+    async def release(self, session_id: str) -> Cdr:
+        """Make the CDR of a session that waits for a person, as it is.
+
+        Raises NotFoundError, ConflictError (not held, or something else stands in the way) and StoreDownError.
+        """
+        session = await self._store.find_session(session_id)
+        if session is None:
+            raise NotFoundError(f"there is no session {session_id!r}")
+        return await self._mailboxes.run(session.key.station_id, lambda: self._release(session_id))
+
+    async def _release(self, session_id: str) -> Cdr:
+        session = self._memory.sessions.get(session_id)
+        if session is None or session.hold is None:
+            raise ConflictError(f"session {session_id!r} is not held: GET review lists those that are")
+        made = await self.seal(session_id, is_released=True)
+        if isinstance(made, Cdr):
+            return made
+        raise ConflictError(made.reason if made is not None else f"session {session_id!r} has not ended")
+
+    async def seal(self, session_id: str, *, is_released: bool = False) -> Cdr | Hold | None:
+        """Make the CDR of a completed session, or note what stands in its way (None: it is none, or has one).
+
+        Raises StoreDownError.
+        """
         try:
-            await self._seal(session_id)
+            return await self._seal(session_id, is_released=is_released)
         except (RevisionConflictError, ConflictError):  # the store knows better than memory
             await self._transactions.reload(session_id)
-            await self._seal(session_id)
+            return await self._seal(session_id, is_released=is_released)
 
-    async def _seal(self, session_id: str) -> None:
+    async def _seal(self, session_id: str, *, is_released: bool) -> Cdr | Hold | None:
         session = self._memory.sessions.get(session_id)
         if session is None or session.status is not SessionStatus.COMPLETED:
-            return
+            return None
         completed = self._with_place(session)
         decision = decide_cdr(completed, cdr_id=self._ids.new(), now=self._clock.now())
+        if isinstance(decision, Cdr):
+            decision = await self._with_signed_values(completed, decision)
+            decision = review_cdr(completed, decision, self._doubt_rules, is_released=is_released)
         if isinstance(decision, Hold):
             if session.hold != decision.reason or session.seal_due_at is not None:
                 await self._store.commit([SaveSession(replace(session, hold=decision.reason, seal_due_at=None))])
                 log.warning("cdr held", session_id=session.id, reason=decision.reason)
-            return
-        cdr = await self._with_signed_values(completed, decision)
-        sealed = replace(completed, sealed_cdr_id=cdr.id, seal_due_at=None, hold=None)
-        await self._store.commit([SaveSession(sealed, write_terms=completed is not session), SaveCdr(cdr)])
+            return decision
+        sealed = replace(completed, sealed_cdr_id=decision.id, seal_due_at=None, hold=None)
+        await self._store.commit([SaveSession(sealed, write_terms=completed is not session), SaveCdr(decision)])
         log.info(
             "cdr made",
-            cdr_id=cdr.id,
+            cdr_id=decision.id,
             session_id=session.id,
-            energy_wh=str(cdr.energy_wh),
-            cost=str(cdr.totals.cost.before_taxes),
-            currency=cdr.currency,
+            energy_wh=str(decision.energy_wh),
+            cost=str(decision.totals.cost.before_taxes),
+            currency=decision.currency,
         )
+        return decision
 
     async def _with_signed_values(self, session: Session, cdr: Cdr) -> Cdr:
         """The bill with what the meter signed.  Nothing in it changes energy or cost: what is odd is flagged."""

@@ -81,6 +81,8 @@ def _find_model(annotation: Any) -> type[BaseModel] | None:
 def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | list):
         return value
+    if isinstance(value, tuple):
+        return list(value)
     return None if "Undefined" in repr(value) else str(getattr(value, "value", value))
 
 

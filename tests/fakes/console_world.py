@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.console.parts import HealthReport, Parts
+from gateway.core.doubts import DoubtRules
+from gateway.core.status import StatusRules
 from gateway.domain.cdrs import Cdr
 from gateway.domain.ids import PartyId, station_key
 from gateway.domain.locations import Evse, EvseStatus, Location
@@ -15,6 +17,8 @@ from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import Deviation
 from gateway.domain.tokens import LocalToken, Token
 from gateway.errors import PartnerError, RevisionConflictError, StoreDownError
+from gateway.flows.authorization import Authorizer
+from gateway.flows.availability import Availability
 from gateway.flows.corrections import Corrections
 from gateway.flows.inventory import Inventory
 from gateway.flows.local_tokens import LocalTokens
@@ -23,7 +27,9 @@ from gateway.flows.memory import Memory
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Access, Credentials, Registration, VersionLink
+from gateway.flows.sealing import Sealing
 from gateway.flows.signatures import Signatures
+from gateway.flows.transactions import SealRules, Transactions
 from gateway.ops.signatures import EcdsaVerifier
 from gateway.ports import (
     CallOutcome,
@@ -273,7 +279,29 @@ class World:
         self.store.subscribers += [self.memory.apply, partners.on_changes]
         mailboxes = Mailboxes()
         self.corrections = Corrections(
-            store=self.store, memory=self.memory, clock=self.clock, ids=CountingIds(), mailboxes=mailboxes
+            store=self.store,
+            memory=self.memory,
+            clock=self.clock,
+            ids=CountingIds(),
+            mailboxes=mailboxes,
+            signatures=Signatures(self.store, self.memory, EcdsaVerifier()),
+        )
+        rules = SealRules()
+        transactions = Transactions(self.store, self.memory, self.clock, CountingIds(), Authorizer(self.store), rules)
+        availability = Availability(
+            self.store, self.memory, self.clock, mailboxes, StatusRules(), offline_grace_s=300, restart_grace_s=300
+        )
+        self.sealing = Sealing(
+            self.store,
+            self.memory,
+            self.clock,
+            CountingIds(),
+            mailboxes,
+            transactions,
+            availability,
+            rules,
+            Signatures(self.store, self.memory, EcdsaVerifier()),
+            DoubtRules(hold_flags=frozenset({"abandoned"})),
         )
         self.provisioning = Provisioning(
             store=self.store,
@@ -321,6 +349,7 @@ class World:
             registration=self.registration,
             signatures=Signatures(self.store, self.memory, EcdsaVerifier()),
             corrections=self.corrections,
+            sealing=self.sealing,
             versions_url="https://cpo.example/ocpi/versions",
             report_health=self.report_health,
         )

@@ -63,6 +63,8 @@ def test_numbers_truths_and_lists_may_come_from_the_environment() -> None:
         "GATEWAY_OCPP__STRICT_PENDING": "false",
         "GATEWAY_OCPI__PARTIES": '[{"country_code": "NL", "party_id": "XYZ", "name": "Other"}]',
         "GATEWAY_CONSOLE__TOKEN": "s3cret",
+        "GATEWAY_REVIEW__HOLD_FLAGS": '["gap", "abandoned"]',
+        "GATEWAY_REVIEW__MAX_ENERGY_KWH": "150",
     }
 
     settings = load_settings(None, environ)
@@ -70,6 +72,7 @@ def test_numbers_truths_and_lists_may_come_from_the_environment() -> None:
     assert settings.sessions.seal_after_s == 0.5
     assert settings.ocpp.strict_pending is False
     assert settings.ocpi.parties[0].party_id == "XYZ"
+    assert (settings.review.hold_flags, settings.review.max_energy_kwh) == (("gap", "abandoned"), 150)
     assert settings.console.token is not None
     assert settings.console.token.get_secret_value() == "s3cret"
     assert "s3cret" not in repr(settings)
@@ -125,6 +128,16 @@ def test_a_wrong_variable_is_named() -> None:
         load_settings(None, {"GATEWAY_OCPP__LISTN": "x:1"})
     with pytest.raises(SettingsError, match="not a JSON array"):
         load_settings(None, {"GATEWAY_OCPI__PARTIES": "DE*ABC"})
+
+
+def test_a_doubt_that_does_not_exist_is_refused_with_those_that_do(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(write(tmp_path, '[review]\nhold_flags = ["gap", "register_fel"]'), {})
+    with pytest.raises(SettingsError, match="not a JSON array"):
+        load_settings(None, {"GATEWAY_REVIEW__HOLD_FLAGS": "gap"})
+
+    for part in ("review.hold_flags.1", "did you mean register_fell?", "abandoned, "):
+        assert part in str(refused.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

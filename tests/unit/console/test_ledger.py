@@ -242,3 +242,43 @@ async def test_corrections_of_unknown_and_of_credited_bills_are_refused(world: W
 
     assert [response.status for response in (unknown, first, again)] == [404, 201, 409]
     assert (await first.json())["cdr"] is None
+
+
+ABANDONED = replace(
+    DONE,
+    id="S3",
+    sealed_cdr_id=None,
+    revision=1,
+    hold="needs review: abandoned",
+    ledger=replace(
+        DONE.ledger,
+        flags=frozenset({"abandoned"}),
+        periods=(Period(start_at=NOW, phase=Phase.CHARGING, energy_wh=Decimal("7250.5")),),
+        start_register_wh=Decimal(0),
+    ),
+)
+
+
+async def test_sessions_that_wait_for_a_person_are_listed_with_their_doubts(world: World, client: TestClient) -> None:
+    for session in (HELD, ABANDONED):
+        world.memory.put_session(session)
+
+    listed = await (await client.get(f"{API}/review")).json()
+
+    assert [(one["id"], [doubt["flag"] for doubt in one["doubts"]]) for one in listed] == [("S3", ["abandoned"])]
+    assert listed[0]["hold"] == "needs review: abandoned"
+    assert "given up" in listed[0]["doubts"][0]["reason"]
+
+
+async def test_a_released_session_is_answered_with_its_bill(world: World, client: TestClient) -> None:
+    world.store.sessions = [ABANDONED, DONE]
+    world.memory.put_session(ABANDONED)
+
+    response = await client.post(f"{API}/sessions/S3/release")
+
+    assert response.status == 201
+    made = await response.json()
+    assert (made["session_id"], made["flags"]) == ("S3", ["abandoned", "reviewed"])
+    assert world.store.cdrs[-1].id == made["id"]
+    others = [await client.post(f"{API}/sessions/{name}/release") for name in ("S1", "S9")]
+    assert [response.status for response in others] == [409, 404]

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from decimal import Decimal as D
 
@@ -6,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.cdrs import Hold
-from gateway.core.corrections import correct_cdr, credit_of, merge_corrections, with_energy
+from gateway.core.corrections import correct_cdr, correct_session, credit_of, merge_corrections, with_energy
+from gateway.core.doubts import DoubtRules
 from gateway.core.sessions import fold_facts
 from gateway.domain.cdrs import Cdr, Correction
 from gateway.domain.money import Price
-from gateway.domain.sessions import ChargingState, Phase, Terms
+from gateway.domain.sessions import ChargingState, Fact, Phase, Terms
+from gateway.domain.tariffs import Tariff
 from tests.unit.core.test_cdrs import PARKED, PLACE, TARIFF, cdr_of, session
 from tests.unit.core.test_sessions import START, after, metered, state, stop
 
@@ -18,15 +21,9 @@ WHY = Correction(reason="broken meter")
 BILL = cdr_of(session(*PARKED))
 
 
-def corrected(correction: Correction, **changes: object) -> Cdr:
-    given_session = session(*PARKED)
-    made = correct_cdr(
-        BILL,
-        given_session,
-        (),
-        correction,
-        **{"tariff": None, "cdr_id": "C2", "now": after(99), **changes},  # type: ignore[arg-type]
-    )
+def corrected(correction: Correction, *, facts: Sequence[Fact] = PARKED, tariff: Tariff | None = None) -> Cdr:
+    changed = correct_session(session(*PARKED), BILL, facts, correction, tariff)
+    made = correct_cdr(BILL, changed, correction, DoubtRules(), cdr_id="C2", now=after(99))
     assert isinstance(made, Cdr)
     return made
 
@@ -124,23 +121,16 @@ def test_another_tariff_prices_the_same_session() -> None:
 
 
 def test_late_facts_are_folded_in_only_where_they_are_asked_for() -> None:
-    facts = [*PARKED[:-1], stop(45, "6000"), metered(20, "5500")]
+    facts = [*PARKED[:-1], metered(20, "5500"), stop(44, "7000")]
 
-    asked = correct_cdr(
-        BILL, session(*PARKED), facts, replace(WHY, late_facts_to=1), tariff=None, cdr_id="C2", now=after(99)
-    )
-
-    assert isinstance(asked, Cdr)
-    assert asked.energy_wh == 5000
-    assert corrected(WHY).periods == BILL.periods
+    assert corrected(replace(WHY, late_facts_to=1), facts=facts).energy_wh == 6000
+    assert corrected(WHY, facts=facts).periods == BILL.periods
 
 
 def test_what_cannot_be_priced_is_not_made() -> None:
-    made = correct_cdr(
-        replace(BILL, terms=Terms(place=PLACE)), session(*PARKED), (), WHY, tariff=None, cdr_id="C2", now=after(99)
-    )
+    homeless = session(*PARKED, terms=Terms(place=PLACE))
 
-    assert isinstance(made, Hold)
+    assert isinstance(correct_cdr(BILL, homeless, WHY, DoubtRules(), cdr_id="C2", now=after(99)), Hold)
 
 
 @pytest.mark.parametrize("name", ["late_facts_to", "tariff_id", "energy_wh", "ended_at"])

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gateway.core.doubts import DoubtRules
 from gateway.core.status import StatusRules
 from gateway.domain.cdrs import Cdr
 from gateway.domain.events import (
@@ -102,6 +103,7 @@ class Stage:
         self.clock = FakeClock()
         self.ids = CountedIds()
         self.store = FaultyStore()
+        self.doubt_rules = DoubtRules()
 
     async def open(self) -> None:
         store: Any = self.store
@@ -123,10 +125,25 @@ class Stage:
         self.transactions = Transactions(store, self.memory, clock, self.ids, authorizer, RULES)
         signatures = Signatures(store, self.memory, EcdsaVerifier())
         self.sealing = Sealing(
-            store, self.memory, clock, self.ids, self.mailboxes, self.transactions, self.availability, RULES, signatures
+            store,
+            self.memory,
+            clock,
+            self.ids,
+            self.mailboxes,
+            self.transactions,
+            self.availability,
+            RULES,
+            signatures,
+            self.doubt_rules,
         )
         self.corrections = Corrections(
-            store=store, memory=self.memory, clock=clock, ids=self.ids, mailboxes=self.mailboxes
+            store=store,
+            memory=self.memory,
+            clock=clock,
+            ids=self.ids,
+            mailboxes=self.mailboxes,
+            signatures=signatures,
+            doubt_rules=self.doubt_rules,
         )
         await self.memory.load(store)
         self.availability.begin()
