@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.flows.corrections import CorrectionAsked
-from gateway.ports import SaveLocation, SaveTariff, SaveToken
+from gateway.ports import DropPartnerTokens, SaveLocation, SaveTariff, SaveToken
 from tests.unit.flows.stage import Stage, opened
 from tests.unit.flows.words import LOCATION, OTHER_CARD, TARIFF, TOKEN, energy_price, metered, start, status, stop
 
@@ -40,6 +40,8 @@ async def happen(stage: Stage, what: str, cdr_id: str) -> None:
             await stage.provide(SaveLocation(site))
         case "token":
             await stage.provide(SaveToken(replace(TOKEN, valid=False, contract_id="NL-EMS-C9")))
+        case "partner":
+            await stage.provide(DropPartnerTokens("P1"))
         case "restart":
             await stage.reopen()
         case "time":
@@ -55,8 +57,8 @@ async def happen(stage: Stage, what: str, cdr_id: str) -> None:
 
 
 EVENTS = [
-    *("late reading", "another stop", "the same stop", "status", "tariff", "location", "token", "restart", "time"),
-    *("seal again", "shown again", "correction"),
+    *("late reading", "another stop", "the same stop", "status", "tariff", "location", "token", "partner"),
+    *("restart", "time", "seal again", "shown again", "correction"),
 ]
 
 
