@@ -16,6 +16,7 @@ from tests.unit.flows.words import (
     make_evse,
     make_location,
     metered,
+    reading,
     start,
     started,
     stop,
@@ -128,3 +129,16 @@ async def test_a_doubt_that_late_messages_lift_holds_nothing_any_more(strict: St
     await strict.wait(0)
 
     assert (await strict.load_cdr()).flags == frozenset()
+
+
+async def test_signed_values_that_are_in_no_order_wait_for_a_person_too(strict: Stage) -> None:
+    strict.sealing._doubt_rules = DoubtRules(hold_flags=frozenset({"signature_unverified"}))
+    signed = reading(20, 3000, value=None, format="SignedData", raw="AB12", context="Transaction.End")
+    await strict.send_all(start(), stop(20, 3000, older=[signed]))
+    await strict.wait(5)
+
+    ((listed, doubts),) = await strict.sealing.list_review()
+    made = await strict.sealing.release(listed.id)
+
+    assert [doubt.flag for doubt in doubts] == ["signature_unverified"]
+    assert (len(made.signed_values), made.flags) == (1, {"signature_unverified", "reviewed"})

@@ -11,6 +11,7 @@ from gateway.domain.meters import Reading
 from gateway.domain.signatures import KeySource, MeterKey, Nature, Verdict
 from gateway.domain.stations import Station
 from gateway.errors import StoreDownError
+from gateway.flows.corrections import CorrectionAsked
 from gateway.ports import SaveStation
 from tests.fakes.meters import make_meter, payload, structure
 from tests.unit.flows.stage import Stage
@@ -183,3 +184,14 @@ async def test_keys_outlive_a_restart(stage: Stage) -> None:
     await stage.reopen()
 
     assert [key.text for key in keys_of(stage)] == ["a"]
+
+
+async def test_a_corrected_bill_has_what_the_meter_signed_too(stage: Stage) -> None:
+    cdr = await visit_16(stage, BEGIN, END)
+
+    made = await stage.corrections.correct(cdr.id, CorrectionAsked(reason="broken", energy_wh=Decimal(500)))
+
+    assert made.credit.signed_values == cdr.signed_values
+    assert made.cdr is not None
+    assert [value.plain_data for value in made.cdr.signed_values] == [BEGIN, END]
+    assert "signed_energy_differs" not in cdr.flags
