@@ -1,9 +1,9 @@
 """An operator's tariff: OCPI 2.2.1, or 2.3.0 where `tax_included` is present."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -25,12 +25,20 @@ from gateway.console.fields import (
 from gateway.console.parse_locations import parse_party, render_json
 from gateway.domain.ids import PartyId
 from gateway.domain.money import Price
-from gateway.domain.tariffs import Dimension, PriceComponent, Tariff, TariffElement, TaxIncluded
+from gateway.domain.tariffs import (
+    DayOfWeek,
+    Dimension,
+    PriceComponent,
+    ReservationRestriction,
+    Restrictions,
+    Tariff,
+    TariffElement,
+    TariffType,
+    TaxIncluded,
+)
 from gateway.errors import WireError
 
 LocalDate = Annotated[str, Field(pattern=r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
-Weekday = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
-TariffType = Literal["AD_HOC_PAYMENT", "PROFILE_CHEAP", "PROFILE_FAST", "PROFILE_GREEN", "REGULAR"]
 Amount = Annotated[Number, Field(ge=0)]
 
 
@@ -54,8 +62,8 @@ class RestrictionsInput(OcpiInput):
     max_power: Amount | None = None
     min_duration: NaturalInt | None = None
     max_duration: NaturalInt | None = None
-    day_of_week: tuple[Weekday, ...] | None = None
-    reservation: Literal["RESERVATION", "RESERVATION_EXPIRES"] | None = None
+    day_of_week: tuple[DayOfWeek, ...] | None = None
+    reservation: ReservationRestriction | None = None
 
 
 class ElementInput(OcpiInput):
@@ -134,7 +142,7 @@ def parse_tariff(data: dict[str, Any], *, tariff_id: str, parties: Sequence[Part
         currency=parsed.currency,
         elements=tuple(_parse_element(element) for element in parsed.elements),
         last_updated=now,
-        type=parsed.type,
+        type=None if parsed.type is None else parsed.type.value,
         alt_text=render_json([text.model_dump() for text in parsed.tariff_alt_text])
         if parsed.tariff_alt_text
         else None,
@@ -159,15 +167,41 @@ def _check_limits(parsed: TariffInput) -> None:
 
 
 def _parse_element(element: ElementInput) -> TariffElement:
-    restrictions = element.restrictions.model_dump(exclude_unset=True) if element.restrictions else {}
-    held = {name: value for name, value in restrictions.items() if value is not None and value != ()}
     return TariffElement(
         components=tuple(
             PriceComponent(type=component.type, price=component.price, step_size=component.step_size, vat=component.vat)
             for component in element.price_components
         ),
-        restrictions=render_json(held) if held else None,
+        restrictions=_parse_restrictions(element.restrictions) if element.restrictions else None,
     )
+
+
+def _parse_restrictions(given: RestrictionsInput) -> Restrictions | None:
+    """None where nothing is restricted.  What this program does not know is kept: without it the price would be wider
+    than it was meant."""
+    unknown = {name: value for name, value in (given.model_extra or {}).items() if value not in (None, [])}
+    parsed = Restrictions(
+        start_time=_parse_clock(given.start_time),
+        end_time=_parse_clock(given.end_time),
+        start_date=date.fromisoformat(given.start_date) if given.start_date else None,
+        end_date=date.fromisoformat(given.end_date) if given.end_date else None,
+        min_kwh=given.min_kwh,
+        max_kwh=given.max_kwh,
+        min_current=given.min_current,
+        max_current=given.max_current,
+        min_power=given.min_power,
+        max_power=given.max_power,
+        min_duration_s=given.min_duration,
+        max_duration_s=given.max_duration,
+        day_of_week=frozenset(given.day_of_week or ()),
+        reservation=given.reservation,
+        extra=render_json(unknown) if unknown else None,
+    )
+    return None if parsed == Restrictions() else parsed
+
+
+def _parse_clock(text: str | None) -> time | None:
+    return None if text is None else time.fromisoformat(text)
 
 
 def _parse_limit(limit: PriceLimitInput | None) -> Price | None:

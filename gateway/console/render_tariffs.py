@@ -6,7 +6,7 @@ import orjson
 
 from gateway.console.render_locations import load_extra, without_nulls
 from gateway.domain.money import Price
-from gateway.domain.tariffs import PriceComponent, Tariff, TariffElement
+from gateway.domain.tariffs import DAYS_OF_WEEK, PriceComponent, Restrictions, Tariff, TariffElement
 
 
 def render_tariff(tariff: Tariff) -> dict[str, Any]:
@@ -42,7 +42,29 @@ def _render_element(element: TariffElement) -> dict[str, Any]:
     components = [_render_component(component) for component in element.components]
     if element.restrictions is None:
         return {"price_components": components}
-    return {"price_components": components, "restrictions": orjson.loads(element.restrictions)}
+    return {"price_components": components, "restrictions": _render_restrictions(element.restrictions)}
+
+
+def _render_restrictions(rule: Restrictions) -> dict[str, Any]:
+    return without_nulls(
+        {
+            "start_time": f"{rule.start_time:%H:%M}" if rule.start_time is not None else None,
+            "end_time": f"{rule.end_time:%H:%M}" if rule.end_time is not None else None,
+            "start_date": rule.start_date.isoformat() if rule.start_date else None,
+            "end_date": rule.end_date.isoformat() if rule.end_date else None,
+            "min_kwh": rule.min_kwh,
+            "max_kwh": rule.max_kwh,
+            "min_current": rule.min_current,
+            "max_current": rule.max_current,
+            "min_power": rule.min_power,
+            "max_power": rule.max_power,
+            "min_duration": rule.min_duration_s,
+            "max_duration": rule.max_duration_s,
+            "day_of_week": [day for day in DAYS_OF_WEEK if day in rule.day_of_week] or None,
+            "reservation": rule.reservation,
+            **load_extra(rule.extra),
+        }
+    )
 
 
 def _render_component(component: PriceComponent) -> dict[str, Any]:

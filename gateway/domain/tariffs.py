@@ -1,7 +1,7 @@
 """Price rules, in the nouns of OCPI 2.3.0 (2.2.1 is its subset)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 
@@ -33,12 +33,67 @@ class PriceComponent:
     vat: Decimal | None = None
 
 
+class DayOfWeek(StrEnum):
+    MONDAY = "MONDAY"
+    TUESDAY = "TUESDAY"
+    WEDNESDAY = "WEDNESDAY"
+    THURSDAY = "THURSDAY"
+    FRIDAY = "FRIDAY"
+    SATURDAY = "SATURDAY"
+    SUNDAY = "SUNDAY"
+
+
+DAYS_OF_WEEK = tuple(DayOfWeek)
+"""As `date.weekday()` counts them."""
+
+
+class ReservationRestriction(StrEnum):
+    """`RESERVATION_EXPIRES` prices a reservation that no session followed."""
+
+    RESERVATION = "RESERVATION"
+    RESERVATION_EXPIRES = "RESERVATION_EXPIRES"
+
+
+class TariffType(StrEnum):
+    AD_HOC_PAYMENT = "AD_HOC_PAYMENT"
+    PROFILE_CHEAP = "PROFILE_CHEAP"
+    PROFILE_FAST = "PROFILE_FAST"
+    PROFILE_GREEN = "PROFILE_GREEN"
+    REGULAR = "REGULAR"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restrictions:
+    """When an element holds: all that is given must (None, and no day of the week: not restricted).
+
+    Times and dates are those of the location's clock; `end_date` and every max are exclusive.  Currents are A summed
+    over the phases, powers kW, both of the moment; kWh and durations (s) are those of the session so far.  `extra` is
+    JSON text: restrictions that this program does not know, under which nothing can be priced.
+    """
+
+    start_time: time | None = None
+    end_time: time | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    min_kwh: Decimal | None = None
+    max_kwh: Decimal | None = None
+    min_current: Decimal | None = None
+    max_current: Decimal | None = None
+    min_power: Decimal | None = None
+    max_power: Decimal | None = None
+    min_duration_s: int | None = None
+    max_duration_s: int | None = None
+    day_of_week: frozenset[DayOfWeek] = frozenset()
+    reservation: ReservationRestriction | None = None
+    extra: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffElement:
-    """Components and, as JSON text, the restrictions under which they hold (None: always)."""
+    """Components and the restrictions under which they hold (None: always)."""
 
     components: tuple[PriceComponent, ...]
-    restrictions: str | None = None
+    restrictions: Restrictions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

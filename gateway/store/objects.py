@@ -1,14 +1,14 @@
 """Any noun of the domain to a JSON object and back, from its fields and their types.
 
-Decimals are text, times µs since 1970 in UTC, sets sorted lists.  None is left out where it is the default.  When
-reading, a missing key has the field's default and an unknown one is ignored, so that a field can be added or dropped
-without a migration.
+Decimals are text, moments µs since 1970 in UTC, days and times of day ISO 8601 text, sets sorted lists.  None is left
+out where it is the default.  When reading, a missing key has the field's default and an unknown one is ignored, so that
+a field can be added or dropped without a migration.
 """
 
 import types
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -115,4 +115,6 @@ SCALARS: dict[type, tuple[Convert, Convert]] = {
     bool: (_same, _same),
     Decimal: (str, Decimal),
     datetime: (to_us, from_us),
+    date: (date.isoformat, date.fromisoformat),
+    time: (time.isoformat, time.fromisoformat),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 
 from gateway.domain.cdrs import Cdr, CdrPeriod, Totals
@@ -12,7 +12,7 @@ from gateway.domain.locations import Connector, Evse, EvseStatus, Location, Plac
 from gateway.domain.money import Price
 from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerStatus
 from gateway.domain.sessions import Ledger, Period, Phase, Session, SessionStatus, Terms
-from gateway.domain.tariffs import Dimension, PriceComponent, Tariff, TariffElement
+from gateway.domain.tariffs import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 from gateway.domain.tokens import Token, Whitelist
 
 OURS = PartyId(country_code="NL", party_id="GWY")
@@ -97,7 +97,7 @@ TARIFF = Tariff(
                 PriceComponent(type=Dimension.ENERGY, price=Decimal("0.30"), step_size=1, vat=Decimal("21")),
                 PriceComponent(type=Dimension.PARKING_TIME, price=Decimal("1.2"), step_size=60, vat=Decimal("21")),
             ),
-            restrictions=json.dumps({"start_time": "08:00", "end_time": "20:00", "max_kwh": 50.5}),
+            restrictions=Restrictions(start_time=time(8), end_time=time(20), max_kwh=Decimal("50.5")),
         ),
         TariffElement(components=(PriceComponent(type=Dimension.FLAT, price=Decimal("0.5")),)),
     ),

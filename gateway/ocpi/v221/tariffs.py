@@ -6,30 +6,12 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from gateway.domain.tariffs import PriceComponent, Tariff, TariffElement, TaxIncluded
+from gateway.domain.tariffs import DAYS_OF_WEEK, PriceComponent, Restrictions, Tariff, TariffElement, TaxIncluded
 from gateway.ocpi.v221.common import load_extra, render_price
 from gateway.ocpi.wire import CannotSayError, clip, render_time, without_absent
 
 TARIFF_EXTRA = frozenset({"energy_mix"})
 TARIFF_TYPES = frozenset({"AD_HOC_PAYMENT", "PROFILE_CHEAP", "PROFILE_FAST", "PROFILE_GREEN", "REGULAR"})
-RESTRICTIONS = frozenset(
-    [
-        "start_time",
-        "end_time",
-        "start_date",
-        "end_date",
-        "min_kwh",
-        "max_kwh",
-        "min_current",
-        "max_current",
-        "min_power",
-        "max_power",
-        "min_duration",
-        "max_duration",
-        "day_of_week",
-        "reservation",
-    ]
-)
 _FOUR_PLACES = Decimal("0.0001")
 
 
@@ -62,13 +44,34 @@ def render_tariff(tariff: Tariff) -> dict[str, Any]:
 
 
 def _render_element(tariff: Tariff, element: TariffElement) -> dict[str, Any]:
-    restrictions = json.loads(element.restrictions, parse_float=Decimal) if element.restrictions else {}
-    restrictions = without_absent(restrictions)
-    if strange := sorted(restrictions.keys() - RESTRICTIONS):
-        # Leaving a restriction out would widen the price to cases it was not made for.
-        raise CannotSayError(f"tariff {tariff.id} restricts by {', '.join(strange)}: unknown in OCPI 2.2.1")
     components = [_render_component(tariff, component) for component in element.components]
-    return without_absent({"price_components": components, "restrictions": restrictions or None})
+    restrictions = _render_restrictions(tariff, element.restrictions) if element.restrictions else None
+    return without_absent({"price_components": components, "restrictions": restrictions})
+
+
+def _render_restrictions(tariff: Tariff, rule: Restrictions) -> dict[str, Any]:
+    """OCPI 2.2.1 mod_tariffs 11.4.6"""
+    if rule.extra:
+        # Leaving a restriction out would widen the price to cases it was not made for.
+        raise CannotSayError(f"tariff {tariff.id} restricts by {rule.extra}: unknown in OCPI 2.2.1")
+    return without_absent(
+        {
+            "start_time": f"{rule.start_time:%H:%M}" if rule.start_time is not None else None,
+            "end_time": f"{rule.end_time:%H:%M}" if rule.end_time is not None else None,
+            "start_date": rule.start_date.isoformat() if rule.start_date else None,
+            "end_date": rule.end_date.isoformat() if rule.end_date else None,
+            "min_kwh": rule.min_kwh,
+            "max_kwh": rule.max_kwh,
+            "min_current": rule.min_current,
+            "max_current": rule.max_current,
+            "min_power": rule.min_power,
+            "max_power": rule.max_power,
+            "min_duration": rule.min_duration_s,
+            "max_duration": rule.max_duration_s,
+            "day_of_week": [day.value for day in DAYS_OF_WEEK if day in rule.day_of_week],
+            "reservation": rule.reservation.value if rule.reservation else None,
+        }
+    )
 
 
 def _render_component(tariff: Tariff, component: PriceComponent) -> dict[str, Any]:

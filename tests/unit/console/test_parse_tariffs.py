@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 
 from gateway.console.parse_tariffs import parse_tariff
 from gateway.domain.money import Price
-from gateway.domain.tariffs import Dimension, PriceComponent, Tariff, TaxIncluded
+from gateway.domain.tariffs import DayOfWeek, Dimension, PriceComponent, Restrictions, Tariff, TaxIncluded
 from gateway.errors import WireError
 from tests.fakes.console_world import NOW, OURS
 from tests.unit.console.test_inventory import TARIFF
@@ -29,11 +29,9 @@ def test_an_older_tariff_has_prices_before_taxes() -> None:
     assert tariff.elements[0].components == (
         PriceComponent(type=Dimension.ENERGY, price=Decimal("0.25"), step_size=1, vat=Decimal(19)),
     )
-    assert json.loads(tariff.elements[0].restrictions or "") == {
-        "start_time": "09:00",
-        "max_kwh": 20.5,
-        "day_of_week": ["MONDAY"],
-    }
+    assert tariff.elements[0].restrictions == Restrictions(
+        start_time=time(9), max_kwh=Decimal("20.5"), day_of_week=frozenset({DayOfWeek.MONDAY})
+    )
     assert tariff.elements[1].restrictions is None
 
 
@@ -111,6 +109,25 @@ def test_a_wrong_restriction_is_refused_with_its_place(restrictions: dict[str, A
         parse(TARIFF | {"elements": [element]})
 
     assert refused.value.path == f"$.elements[0].restrictions.{field}"
+
+
+def test_a_restriction_that_nobody_knows_is_kept_for_it_narrows_the_price() -> None:
+    element = {
+        "price_components": [{"type": "TIME", "price": 1}],
+        "restrictions": {"booking": "BOOKING", "other": None},
+    }
+
+    (parsed,) = parse(TARIFF | {"elements": [element]}).elements
+
+    assert parsed.restrictions == Restrictions(extra='{"booking":"BOOKING"}')
+
+
+def test_restrictions_that_restrict_nothing_are_none() -> None:
+    element = {"price_components": [{"type": "TIME", "price": 1}], "restrictions": {"day_of_week": [], "max_kwh": None}}
+
+    (parsed,) = parse(TARIFF | {"elements": [element]}).elements
+
+    assert parsed.restrictions is None
 
 
 def test_a_dimension_is_priced_once_in_an_element() -> None:

@@ -1,12 +1,22 @@
 import json
 from dataclasses import replace
+from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
 import orjson
 import pytest
 
-from gateway.domain.tariffs import Dimension, PriceComponent, Tariff, TariffElement, TaxIncluded
+from gateway.domain.tariffs import (
+    DayOfWeek,
+    Dimension,
+    PriceComponent,
+    ReservationRestriction,
+    Restrictions,
+    Tariff,
+    TariffElement,
+    TaxIncluded,
+)
 from gateway.ocpi import wire
 from gateway.ocpi.v221 import tariffs
 from gateway.ocpi.v221.tariffs import render_tariff
@@ -48,8 +58,46 @@ def test_a_price_that_is_not_known_exactly_before_tax_withholds_the_tariff(vat: 
         render_tariff(with_price("0.30", vat, TaxIncluded.YES))
 
 
+def test_every_restriction_is_shown() -> None:
+    rule = Restrictions(
+        start_time=time(0),
+        end_time=time(6, 30),
+        start_date=date(2026, 1, 1),
+        end_date=date(2026, 2, 1),
+        min_kwh=Decimal(1),
+        max_kwh=Decimal(2),
+        min_current=Decimal(3),
+        max_current=Decimal(4),
+        min_power=Decimal(5),
+        max_power=Decimal(6),
+        min_duration_s=7,
+        max_duration_s=8,
+        day_of_week=frozenset({DayOfWeek.SUNDAY, DayOfWeek.MONDAY}),
+        reservation=ReservationRestriction.RESERVATION,
+    )
+
+    body = shown(replace(TARIFF, elements=(replace(TARIFF.elements[0], restrictions=rule),)))
+
+    assert body["elements"][0]["restrictions"] == {
+        "start_time": "00:00",
+        "end_time": "06:30",
+        "start_date": "2026-01-01",
+        "end_date": "2026-02-01",
+        "min_kwh": 1,
+        "max_kwh": 2,
+        "min_current": 3,
+        "max_current": 4,
+        "min_power": 5,
+        "max_power": 6,
+        "min_duration": 7,
+        "max_duration": 8,
+        "day_of_week": ["MONDAY", "SUNDAY"],
+        "reservation": "RESERVATION",
+    }
+
+
 def test_a_restriction_of_a_later_version_withholds_the_tariff() -> None:
-    element = replace(TARIFF.elements[0], restrictions=json.dumps({"booking": "BOOKING"}))
+    element = replace(TARIFF.elements[0], restrictions=Restrictions(extra=json.dumps({"booking": "BOOKING"})))
 
     with pytest.raises(wire.CannotSayError, match="booking"):
         render_tariff(replace(TARIFF, elements=(element,)))
