@@ -87,6 +87,7 @@ def render_cdr(cdr: Cdr) -> dict[str, Any]:
             "energy": _render_price(totals.energy),
             "time": _render_price(totals.time),
             "parking": _render_price(totals.parking),
+            "reservation": _render_price(totals.reservation),
         },
         "periods": [_render_period(period) for period in cdr.periods],
         "token_uid": _uid_of(cdr.terms.token),

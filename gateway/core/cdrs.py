@@ -1,16 +1,21 @@
 """Sealing a session into its CDR."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from gateway.core.pricing import Usage, find_pricing_obstacle, price_usage
+from gateway.core.pieces import Circumstances, PriceRules, compile_rules, cut_stretches, time_s_of
+from gateway.core.pricing import STATED_PLACES, find_pricing_obstacle, price_stretches, state_totals
+from gateway.core.restrictions import UnpriceableError
+from gateway.domain.bills import Bill, Stretch
 from gateway.domain.cdrs import Cdr, CdrPeriod
-from gateway.domain.sessions import Ledger, Period, Phase, Session, SessionStatus
+from gateway.domain.locations import Place
+from gateway.domain.money import ZERO
+from gateway.domain.sessions import Ledger, Period, Phase, Session, SessionStatus, Terms
+from gateway.domain.tariffs import Tariff
 
 STATED_WH = Decimal("0.1")
-MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +43,13 @@ def decide_cdr(session: Session, *, cdr_id: str, now: datetime) -> Cdr | Hold:
     obstacle = find_pricing_obstacle(terms.tariff)
     if obstacle is not None:
         return Hold(reason=f"tariff {terms.tariff.id}: {obstacle}")
-    periods = tuple(_bill_periods(ledger, ledger.ended_at))
-    usage = usage_of(periods)
+    try:
+        bill = bill_session(terms.place, terms.tariff, ledger, ledger.ended_at)
+        totals = state_totals(bill, places_of(terms))
+    except UnpriceableError as error:
+        return Hold(reason=str(error))
+    periods = tuple(map(_cdr_period_of, (period.stretch for period in bill.periods)))
+    parking_s = _time_in(periods, Phase.PARKING)
     return Cdr(
         id=cdr_id,
         session_id=session.id,
@@ -50,54 +60,82 @@ def decide_cdr(session: Session, *, cdr_id: str, now: datetime) -> Cdr | Hold:
         ended_at=ledger.ended_at,
         currency=terms.tariff.currency,
         periods=periods,
-        totals=price_usage(terms.tariff, usage),
-        energy_wh=usage.energy_wh,
-        time_s=usage.charging_s + usage.parking_s,
-        parking_time_s=usage.parking_s,
-        flags=ledger.flags | ({"gap"} if ledger.has_gap else frozenset()),
+        totals=totals,
+        energy_wh=sum((period.energy_wh for period in periods), ZERO),
+        time_s=_time_in(periods, Phase.CHARGING) + parking_s,
+        parking_time_s=parking_s,
+        flags=ledger.flags
+        | ({"gap"} if ledger.has_gap else frozenset())
+        | {applied.limit.value for applied in bill.limits},
         home_charging_compensation=terms.place.evse.home_charging_compensation or None,
         last_updated=now,
     )
 
 
-def usage_of(periods: tuple[CdrPeriod, ...]) -> Usage:
-    """What the periods add up to."""
-    sums = {Phase.CHARGING: Decimal(0), Phase.PARKING: Decimal(0)}
-    for period in periods:
-        sums[period.phase] += period.duration_s
-    return Usage(
-        energy_wh=sum((period.energy_wh for period in periods), Decimal(0)),
-        charging_s=sums[Phase.CHARGING],
-        parking_s=sums[Phase.PARKING],
-        last_phase=periods[-1].phase,
-    )
+def bill_session(place: Place, tariff: Tariff, ledger: Ledger, until: datetime) -> Bill:
+    """What the session costs until then.  Its periods are those of its CDR.  Raises UnpriceableError."""
+    rules, circumstances = compile_rules((tariff,), place.location.time_zone), circumstances_of(place)
+    stretches = state_stretches(rules, stretches_of(ledger, until), circumstances)
+    return price_stretches(rules, stretches, circumstances, keeps_borders=True)
 
 
-def bill_periods_until(ledger: Ledger, until: datetime) -> tuple[CdrPeriod, ...]:
-    """The periods so far, for a session that goes on."""
-    return tuple(_bill_periods(ledger, until))
+def places_of(terms: Terms) -> int:
+    """How many decimals the totals of a bill have."""
+    return STATED_PLACES if terms.round_to is None else terms.round_to
 
 
-def _bill_periods(ledger: Ledger, ended_at: datetime) -> Iterator[CdrPeriod]:
-    """Periods that tile the session, with energies in tenths of a Wh (a CDR has four decimals of a kWh).
+def circumstances_of(place: Place) -> Circumstances:
+    """The nominal voltage of an AC plug tells the current from the power; a DC plug's is that of the car."""
+    is_ac = place.connector.power_type.startswith("AC")
+    return Circumstances(voltage=Decimal(place.connector.max_voltage) if is_ac else None)
+
+
+def stretches_of(ledger: Ledger, until: datetime) -> list[Stretch]:
+    """The periods of a session as stretches that tile it.
+
+    Periods without time fall away, their energy goes to the one before them.
+    """
+    return [
+        Stretch(start_at=period.start_at, end_at=end_at, phase=period.phase, energy_wh=period.energy_wh)
+        for period, end_at in _spans_of(ledger.periods, until)
+    ]
+
+
+def state_stretches(
+    rules: PriceRules, stretches: Sequence[Stretch], circumstances: Circumstances
+) -> tuple[Stretch, ...]:
+    """The periods of a CDR: cut where a price changes, with energies in tenths of a Wh (a CDR has four decimals of a
+    kWh), so that whoever prices them again gets the same.
 
     The running sum is rounded, not each share, so the energies add up to the rounded total.
     """
-    stated_wh = drawn_wh = Decimal(0)
-    for period, until in _spans_of(ledger.periods, ended_at):
-        drawn_wh += period.energy_wh
+    stated_wh = drawn_wh = ZERO
+    stated = []
+    for stretch in cut_stretches(rules, stretches, circumstances):
+        drawn_wh += stretch.energy_wh
         reached_wh = drawn_wh.quantize(STATED_WH, rounding=ROUND_HALF_UP)
-        yield CdrPeriod(
-            start_at=period.start_at,
-            phase=period.phase,
-            duration_s=Decimal((until - period.start_at) // MICROSECOND) / 1_000_000,
-            energy_wh=reached_wh - stated_wh,
-        )
+        stated.append(replace(stretch, energy_wh=reached_wh - stated_wh))
         stated_wh = reached_wh
+    return tuple(stated)
+
+
+def _cdr_period_of(stretch: Stretch) -> CdrPeriod:
+    return CdrPeriod(
+        start_at=stretch.start_at,
+        phase=stretch.phase,
+        duration_s=time_s_of(stretch),
+        energy_wh=stretch.energy_wh,
+        power=stretch.power,
+        current=stretch.current,
+    )
+
+
+def _time_in(periods: Sequence[CdrPeriod], phase: Phase) -> Decimal:
+    return sum((period.duration_s for period in periods if period.phase is phase), ZERO)
 
 
 def _spans_of(periods: tuple[Period, ...], ended_at: datetime) -> Iterator[tuple[Period, datetime]]:
-    """Each period with its end.  Stretches without time fall away, their energy goes to the one before them."""
+    """Each period with its end."""
     kept: list[Period] = []
     for period in periods:
         if kept and period.start_at >= ended_at:

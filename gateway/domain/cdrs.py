@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from gateway.domain.bills import Range
 from gateway.domain.ids import PartyId
 from gateway.domain.money import Price
 from gateway.domain.sessions import Phase, Terms
@@ -12,23 +13,30 @@ from gateway.domain.signatures import SignedValue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CdrPeriod:
-    """A charging period; its time is `duration_s`, billed as TIME or PARKING_TIME by its phase."""
+    """A charging period; its time is `duration_s`, billed as TIME or PARKING_TIME by its phase.
+
+    `power` (kW) and `current` (A, all phases) are told where a price depends on them.
+    """
 
     start_at: datetime
     phase: Phase
     duration_s: Decimal
     energy_wh: Decimal
+    power: Range | None = None
+    current: Range | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What a session costs, in parts that add up to `cost`; None: no component of that kind."""
+    """What a session costs, in parts that add up to `cost` unless a min or max price took the place of their sum (the
+    CDR's flags say so); None: no component of that kind."""
 
     cost: Price
     fixed: Price | None = None
     energy: Price | None = None
     time: Price | None = None
     parking: Price | None = None
+    reservation: Price | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

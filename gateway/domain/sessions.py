@@ -66,10 +66,11 @@ class Fact:
 
 
 class Phase(StrEnum):
-    """What the time of a period is billed as (OCPI TIME or PARKING_TIME)."""
+    """What the time of a period is billed as (OCPI TIME, PARKING_TIME or RESERVATION_TIME)."""
 
     CHARGING = "CHARGING"
     PARKING = "PARKING"
+    RESERVATION = "RESERVATION"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +135,17 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What was agreed when a session began; copied then, and billed by."""
+    """What was agreed when a session began; copied then, and billed by.
+
+    `round_to`: the decimals to which the party rounds the totals of its bills; None: as many as a CDR can tell.
+    """
 
     place: Place | None = None
     tariff: Tariff | None = None
     token: Token | None = None
     auth_method: AuthMethod = AuthMethod.WHITELIST
     authorization_reference: str | None = None
+    round_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 from decimal import Decimal
 
-from gateway.core.cdrs import bill_periods_until, usage_of
-from gateway.core.pricing import find_pricing_obstacle, price_usage
+from gateway.core.cdrs import bill_session, places_of
+from gateway.core.pricing import state_totals
+from gateway.core.restrictions import UnpriceableError
 from gateway.domain.money import Price
 from gateway.domain.sessions import Session, SessionStatus
 
@@ -14,9 +15,12 @@ def find_cost(session: Session) -> Price | None:
     None where nothing can be said: without a tariff that can be priced, and as long as a running session costs
     nothing, for a cost of 0 means that it is free of charge (OCPI 2.2.1 mod_sessions 9.3.1 total_cost).
     """
-    ledger, tariff = session.ledger, session.terms.tariff
-    if tariff is None or session.status is SessionStatus.INVALID or find_pricing_obstacle(tariff) is not None:
+    ledger, terms = session.ledger, session.terms
+    if terms.tariff is None or terms.place is None or session.status is SessionStatus.INVALID:
         return None
-    until = ledger.ended_at or ledger.last_at
-    cost = price_usage(tariff, usage_of(bill_periods_until(ledger, until))).cost
+    try:
+        bill = bill_session(terms.place, terms.tariff, ledger, ledger.ended_at or ledger.last_at)
+        cost = state_totals(bill, places_of(terms)).cost
+    except UnpriceableError:
+        return None
     return None if session.is_open and cost.before_taxes == Decimal(0) else cost

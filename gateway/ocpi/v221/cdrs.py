@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from gateway.domain.cdrs import Cdr
+from gateway.domain.cdrs import Cdr, CdrPeriod
 from gateway.domain.locations import Place
 from gateway.domain.sessions import Phase
 from gateway.domain.tariffs import Tariff
@@ -17,7 +17,7 @@ from gateway.ocpi.v221.signed_data import render_signed_data
 from gateway.ocpi.v221.tariffs import render_tariff
 from gateway.ocpi.wire import NOT_AVAILABLE, CannotSayError, clip, render_time, without_absent
 
-TIME_OF = {Phase.CHARGING: "TIME", Phase.PARKING: "PARKING_TIME"}
+TIME_OF = {Phase.CHARGING: "TIME", Phase.PARKING: "PARKING_TIME", Phase.RESERVATION: "RESERVATION_TIME"}
 TOKEN_TYPES = frozenset({"AD_HOC_USER", "APP_USER", "OTHER", "RFID"})
 
 
@@ -32,6 +32,7 @@ def render_cdr(cdr: Cdr) -> dict[str, Any]:
         "total_energy_cost": totals.energy,
         "total_time_cost": totals.time,
         "total_parking_cost": totals.parking,
+        "total_reservation_cost": totals.reservation,
     }
     tariffs = _render_tariffs(terms.tariff)
     tariff_id = tariffs[0]["id"] if tariffs else None
@@ -49,10 +50,7 @@ def render_cdr(cdr: Cdr) -> dict[str, Any]:
             "cdr_location": _render_cdr_location(terms.place),
             "currency": cdr.currency,
             "tariffs": tariffs,
-            "charging_periods": [
-                render_period(period.start_at, period.phase, period.duration_s, period.energy_wh, tariff_id)
-                for period in cdr.periods
-            ],
+            "charging_periods": [_render_cdr_period(period, tariff_id) for period in cdr.periods],
             "signed_data": render_signed_data(cdr.id, cdr.signed_values),
             **{name: render_price(price) for name, price in prices.items() if price is not None},
             "total_energy": render_kwh(cdr.energy_wh),
@@ -87,6 +85,19 @@ def render_period(
     if energy_wh:
         dimensions.insert(0, {"type": "ENERGY", "volume": render_kwh(energy_wh)})
     return without_absent({"start_date_time": render_time(start_at), "dimensions": dimensions, "tariff_id": tariff_id})
+
+
+def _render_cdr_period(period: CdrPeriod, tariff_id: str | None) -> dict[str, Any]:
+    """Power and current stand beside energy and time where a price depends on them."""
+    body = render_period(period.start_at, period.phase, period.duration_s, period.energy_wh, tariff_id)
+    flows = (
+        ("MIN_CURRENT", period.current and period.current.least),
+        ("MAX_CURRENT", period.current and period.current.most),
+        ("MIN_POWER", period.power and period.power.least),
+        ("MAX_POWER", period.power and period.power.most),
+    )
+    body["dimensions"] += [{"type": name, "volume": volume} for name, volume in flows if volume is not None]
+    return body
 
 
 def _render_cdr_location(place: Place) -> dict[str, Any]:
