@@ -110,6 +110,7 @@ class Gateway:
             seal_after_s=config.sessions.seal_after_s,
             gap_wait_s=config.sessions.gap_wait_s,
             ghost_after_s=config.sessions.ghost_after_s,
+            round_to=_roundings(config),
         )
         availability = Availability(
             store,
@@ -300,6 +301,14 @@ def _page_limits(config: Config) -> PageLimits:
 
 def _parties(config: Config) -> tuple[PartyId, ...]:
     return tuple(party_id_of(party.country_code, party.party_id) for party in config.ocpi.parties) or (NOBODY,)
+
+
+def _roundings(config: Config) -> dict[PartyId, int]:
+    return {
+        party_id_of(party.country_code, party.party_id): party.round_to
+        for party in config.ocpi.parties
+        if party.round_to is not None
+    }
 
 
 def _roles(config: Config) -> list[PartnerRole]:

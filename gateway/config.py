@@ -187,6 +187,9 @@ class PartySettings(Section):
         pattern=r"^[A-Za-z0-9]{3}$", description="The party's three characters (ISO 15118)."
     )
     name: str = Field(min_length=1, max_length=100, description="The party's name as partners see it.")
+    round_to: int | None = Field(
+        default=None, ge=0, le=4, description="Decimals of the totals of its bills; without it four, as OCPI has them."
+    )
 
 
 class OcpiSettings(Section):

@@ -170,7 +170,8 @@ class Sealing:
             tariff = self._transactions.find_tariff(current.connector, session.ledger.started_at)
         if place is terms.place and tariff is terms.tariff:
             return session
-        return replace(session, terms=replace(terms, place=place, tariff=tariff))
+        round_to = self._transactions.find_round_to(place.location.party) if place is not None else None
+        return replace(session, terms=replace(terms, place=place, tariff=tariff, round_to=round_to))
 
     def _post(self, session_id: str) -> None:
         session = self._memory.sessions.get(session_id)

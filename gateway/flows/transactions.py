@@ -4,8 +4,8 @@ Stations repeat, reorder, forget and invent; so a message is matched to its sess
 in: by one step if it comes in order, else anew over all facts of the store.  Facts and session are saved in one Work.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,7 +15,7 @@ from gateway.core.facts import fact_of, is_same_token, start_key_of
 from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order, is_new
 from gateway.core.tariffs import choose_tariff
 from gateway.domain.events import TransactionAnswer, TransactionReported
-from gateway.domain.ids import ConnectorKey
+from gateway.domain.ids import ConnectorKey, PartyId
 from gateway.domain.locations import Connector
 from gateway.domain.quick import copier, quick
 from gateway.domain.sessions import Fact, FactKind, Ledger, Session, SessionStatus, Terms
@@ -37,11 +37,15 @@ _save_session, _answer = quick(SaveSession), quick(TransactionAnswer)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealRules:
-    """Seconds between the end of a session and its CDR, and until a session that never ends is given up."""
+    """Seconds between the end of a session and its CDR, and until a session that never ends is given up.
+
+    `round_to`: the decimals to which parties round their bills, of those that do.
+    """
 
     seal_after_s: float = 5
     gap_wait_s: float = 3_600
     ghost_after_s: float = 86_400
+    round_to: Mapping[PartyId, int] = field(default_factory=dict)
 
 
 class Transactions:
@@ -218,7 +222,12 @@ class Transactions:
         if place is None:
             return Terms()
         copied = replace(place, location=replace(place.location, evses=(place.evse,)))
-        return Terms(place=copied, tariff=self.find_tariff(place.connector, at))
+        tariff = self.find_tariff(place.connector, at)
+        return Terms(place=copied, tariff=tariff, round_to=self.find_round_to(place.location.party))
+
+    def find_round_to(self, party: PartyId) -> int | None:
+        """The decimals to which this party rounds its bills now."""
+        return self._rules.round_to.get(party)
 
     def find_tariff(self, connector: Connector, at: datetime) -> Tariff | None:
         """The tariff of a plug for a driver with a contract, valid at that time."""
@@ -272,7 +281,8 @@ class Transactions:
             return session
         found = self._terms_at(key, started_at)
         place = terms.place if is_here and terms.place is not None else found.place
-        return replace(session, key=key, terms=replace(terms, place=place, tariff=found.tariff))
+        moved = replace(terms, place=place, tariff=found.tariff, round_to=found.round_to)
+        return replace(session, key=key, terms=moved)
 
     def _schedule(self, session: Session, now: datetime) -> Session:
         """When to make the CDR: a moment after a 1.6 stop, at once where numbered events have no gap, else later.

@@ -433,9 +433,9 @@ async def test_a_session_that_has_cost_nothing_yet_does_not_look_free(house: Hou
 async def test_a_session_under_a_tariff_that_cannot_be_priced_is_held_and_has_no_cost(
     house: House, emsp: Platform
 ) -> None:
-    night = priced(component("ENERGY", "0.25", "20"))
-    night["elements"][0]["restrictions"] = {"start_time": "22:00", "end_time": "06:00"}
-    await house.call("PUT", f"tariffs/{TARIFF}", night)
+    booked = priced(component("ENERGY", "0.25", "20"))
+    booked["elements"][0]["restrictions"] = {"booking": "BOOKING"}
+    await house.call("PUT", f"tariffs/{TARIFF}", booked)
     async with charger(house) as plug:
         await plug.live(Visit(UID, begin_of(40)))
 

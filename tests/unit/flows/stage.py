@@ -104,6 +104,7 @@ class Stage:
         self.ids = CountedIds()
         self.store = FaultyStore()
         self.doubt_rules = DoubtRules()
+        self.rules = RULES
 
     async def open(self) -> None:
         store: Any = self.store
@@ -122,7 +123,7 @@ class Stage:
             offline_grace_s=OFFLINE_GRACE_S,
             restart_grace_s=RESTART_GRACE_S,
         )
-        self.transactions = Transactions(store, self.memory, clock, self.ids, authorizer, RULES)
+        self.transactions = Transactions(store, self.memory, clock, self.ids, authorizer, self.rules)
         signatures = Signatures(store, self.memory, EcdsaVerifier())
         self.sealing = Sealing(
             store,
@@ -132,7 +133,7 @@ class Stage:
             self.mailboxes,
             self.transactions,
             self.availability,
-            RULES,
+            self.rules,
             signatures,
             self.doubt_rules,
         )

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.domain.money import Price
 from gateway.domain.sessions import SessionStatus
-from gateway.domain.tariffs import TariffElement
+from gateway.domain.tariffs import Restrictions, TariffElement
 from gateway.errors import StoreDownError
 from gateway.flows.inventory import Inventory
 from gateway.ports import DeleteStation, SaveLocation, SaveTariff
@@ -298,13 +298,39 @@ async def test_a_held_session_is_looked_at_again_after_a_restart(stage: Stage) -
 
 
 async def test_a_tariff_that_cannot_be_priced_holds_the_bill_with_the_reason(stage: Stage) -> None:
-    element: TariffElement = replace(energy_price("0.50"), restrictions='{"max_kwh": 5}')
+    element: TariffElement = replace(energy_price("0.50"), restrictions=Restrictions(extra='{"booking":"BOOKING"}'))
     await stage.provide(SaveTariff(replace(TARIFF, elements=(element,))))
 
     await charge(stage)
     await stage.wait(5)
 
     assert "restrictions" in ((await stage.load_session()).hold or "")
+
+
+async def test_a_tariff_with_restrictions_is_billed_by_them(stage: Stage) -> None:
+    cheap = replace(energy_price("0.50"), restrictions=Restrictions(max_kwh=Decimal(1)))
+    await stage.provide(SaveTariff(replace(TARIFF, elements=(cheap, energy_price("1.00")))))
+
+    await charge(stage)
+    await stage.wait(5)
+
+    (cdr,) = await stage.load_cdrs()
+    assert [period.energy_wh for period in cdr.periods] == [1000, cdr.energy_wh - 1000]
+    assert cdr.totals.energy is not None
+    assert cdr.totals.energy.before_taxes == Decimal("0.50") + (cdr.energy_wh - 1000) / 1000
+
+
+async def test_a_party_may_round_its_bills_to_the_currency(stage: Stage) -> None:
+    stage.rules = replace(RULES, round_to={TARIFF.party: 2})
+    await stage.reopen()
+    await stage.provide(SaveTariff(replace(TARIFF, elements=(energy_price("0.1234"),))))
+
+    await charge(stage)
+    await stage.wait(5)
+
+    (cdr,) = await stage.load_cdrs()
+    assert cdr.energy_wh == 2000
+    assert cdr.totals.cost.before_taxes == Decimal("0.25")
 
 
 async def test_facts_of_a_held_session_still_count(stage: Stage) -> None:
