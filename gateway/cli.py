@@ -1,4 +1,4 @@
-"""The command line: `gateway run`."""
+"""The command line: `gateway run` and the commands beside it."""
 
 import argparse
 import asyncio
@@ -12,16 +12,21 @@ from pathlib import Path
 
 from gateway import __version__
 from gateway.app import Gateway
+from gateway.commands import COMMANDS
+from gateway.commands.command import Command
 from gateway.config import Settings, load_settings
 from gateway.errors import GatewayError
 from gateway.ops.logs import configure_logs
 
 GOOD, FAILED, USAGE_PROBLEM = 0, 1, 2
+_BESIDE = {command.NAME: command for command in COMMANDS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 good, 1 failed, 2 a usage or settings problem."""
     args = _parser().parse_args(argv)
+    if args.command in _BESIDE:
+        return _run_beside(_BESIDE[args.command], args)
     try:
         settings = load_settings(args.config, os.environ)
     except GatewayError as error:
@@ -42,6 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return GOOD
 
 
+def _run_beside(command: Command, args: argparse.Namespace) -> int:
+    """A reader that stops early (`| head`) is no fault of the command."""
+    try:
+        code = command.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return GOOD
+    return code
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gateway", description="OCPP-to-OCPI charge point gateway.")
     parser.add_argument("--version", action="version", version=f"gateway {__version__}")
@@ -49,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (("run", "run the gateway until SIGTERM"), ("check", "read the settings and say what is wrong")):
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
         command.add_argument("--config", type=Path, help="TOML file; without it, defaults and GATEWAY_… variables")
+    for beside in COMMANDS:
+        beside.add_arguments(
+            commands.add_parser(beside.NAME, help=beside.HELP, description=beside.HELP.capitalize() + ".")
+        )
     return parser
 
 

@@ -154,7 +154,7 @@ def power_of(stretch: Stretch) -> Range:
 
 
 def average_kw_of(stretch: Stretch) -> Decimal:
-    time_s = seconds_between(stretch.start_at, stretch.end_at)
+    time_s = time_s_of(stretch)
     return stretch.energy_wh * SECONDS_PER_HOUR / time_s / W_PER_KW if time_s else ZERO
 
 

@@ -119,16 +119,22 @@ def state_totals(bill: Bill, places: int = STATED_PLACES) -> Totals:
     So whoever adds up the parts gets the total, unless a min or max price took its place (`bill.limits`).  Raises
     UnpriceableError where the net price is not known, for a CDR must tell it (OCPI types Price).
     """
-    stated = {part: _rounded(amount, places) for part, amount in bill.parts.items()}
-    cost, _ = _apply_limits(add_amounts(stated.values()), bill.min_price, bill.max_price)
+    stated = {part: round_amount(amount, places) for part, amount in bill.parts.items()}
+    cost = limit_amount(bill, add_amounts(stated.values()))
     return Totals(
-        cost=_price_of(_rounded(cost, places)),
+        cost=_price_of(round_amount(cost, places)),
         fixed=_find_price(stated, Part.FIXED),
         energy=_find_price(stated, Part.ENERGY),
         time=_find_price(stated, Part.TIME),
         parking=_find_price(stated, Part.PARKING),
         reservation=_find_price(stated, Part.RESERVATION),
     )
+
+
+def limit_amount(bill: Bill, summed: Amount) -> Amount:
+    """A sum of the bill's parts within its min and max price."""
+    cost, _ = _apply_limits(summed, bill.min_price, bill.max_price)
+    return cost
 
 
 def _apply_limits(
@@ -292,7 +298,7 @@ def _settled(amount: Decimal | None) -> Decimal | None:
 
 
 def _find_limits(pieces: Sequence[Piece]) -> tuple[Price | None, Price | None]:
-    tariffs = {piece.tariff.id: piece.tariff for piece in pieces}
+    tariffs = {piece.tariff.id: piece.tariff for piece in pieces if piece.tariff.elements}
     if len(tariffs) == 1:
         (tariff,) = tariffs.values()
         return tariff.min_price, tariff.max_price
@@ -315,7 +321,8 @@ def _taxes_of(lines: Sequence[BillLine]) -> Iterable[TaxShare]:
                 yield TaxShare(part=part, vat=vat, before_taxes=share.before_taxes, tax=tax)
 
 
-def _rounded(amount: Amount, places: int) -> Amount:
+def round_amount(amount: Amount, places: int) -> Amount:
+    """Half up."""
     place = ONE.scaleb(-places)
     before, after = (
         None if value is None else value.quantize(place, rounding=ROUND_HALF_UP)

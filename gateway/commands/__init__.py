@@ -1,0 +1,8 @@
+"""The commands beside `gateway run`, one module each; `cli.py` goes over the list."""
+
+from typing import Final
+
+from gateway.commands import price
+from gateway.commands.command import Command
+
+COMMANDS: Final[tuple[Command, ...]] = (price,)
