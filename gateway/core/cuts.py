@@ -64,8 +64,8 @@ def compile_cuts(tariffs: Iterable[Tariff], zone: ZoneInfo | None) -> Cuts:
     if not rules:
         return NO_CUTS
     times = {at for rule in rules for at in (rule.start_time, rule.end_time) if at is not None}
-    if any(rule.day_of_week for rule in rules):
-        times.add(MIDNIGHT)
+    if any(rule.day_of_week or (rule.start_time is None) is not (rule.end_time is None) for rule in rules):
+        times.add(MIDNIGHT)  # where the day is, what has no end ends, and what has no start begins
     return Cuts(
         zone=zone,
         times=tuple(sorted(times)),

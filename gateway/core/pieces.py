@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.core.cuts import Cuts, compile_cuts, energies_between, moments_between, needs_zone
@@ -21,7 +21,10 @@ from gateway.domain.tariffs import Dimension, Tariff
 MICROSECOND = timedelta(microseconds=1)
 MICROSECONDS = Decimal(1_000_000)
 W_PER_KW = Decimal(1000)
+SHARE = Decimal("1e-9")
 SECONDS_PER_HOUR = Decimal(3600)
+KW_US_PER_WH = Decimal(3_600_000)
+"""1 Wh is 3,600,000 kW for one microsecond."""
 NOTHING = Range(least=ZERO, most=ZERO)
 UNKNOWN = Range()
 TIME_DIMENSIONS = {
@@ -99,14 +102,18 @@ def cut_pieces(
     walk = _Walk(rules, stretches, circumstances)
     pieces: list[Piece] = []
     current: _Open | None = None
-    for part, key, may_join in walk.parts():
-        joins = may_join and not keeps_borders and current is not None and key == current.key
-        if current is not None and joins and current.stretch.end_at == part.start_at:
-            current.stretch = join_stretches(current.stretch, part)
+    for stretch in stretches:
+        if current is not None and not keeps_borders and walk.goes_on(current, stretch):
+            walk.grow(current, stretch)
             continue
-        if current is not None:
-            pieces.append(walk.close(current))
-        current = walk.begin(part, key)
+        for part, key, may_join in walk.parts(stretch):
+            joins = may_join and not keeps_borders and current is not None and key == current.key
+            if current is not None and joins and current.end_at == part.start_at:
+                current.take(join_stretches(current.stretch, part))
+                continue
+            if current is not None:
+                pieces.append(walk.close(current))
+            current = walk.begin(part, key)
     if current is not None:
         pieces.append(walk.close(current))
     return pieces
@@ -117,16 +124,20 @@ def cut_stretches(
 ) -> tuple[Stretch, ...]:
     """The stretches of a visit as a CDR needs them: cut where a price changes, joined where none does.
 
-    Powers are told where a price depends on them, for the averages of joined and rounded periods no longer would.
+    Whoever prices them again must find the same.  So a boundary that changes no price stays where energies and moments
+    both count (joined, the energy would seem to flow evenly and reach a threshold at another moment), or powers; and
+    powers are told where a price depends on them, for the averages of joined and rounded periods no longer would.
     """
+    cuts = rules.cuts
+    may_join = not cuts.has_flow and not (cuts.energies_wh and (cuts.has_clock or cuts.durations_s))
     joined: list[Piece] = []
     for piece in cut_pieces(rules, stretches, circumstances, keeps_borders=False):
         last = joined[-1] if joined else None
-        if last is not None and _are_alike(last, piece):
+        if may_join and last is not None and _are_alike(last, piece):
             joined[-1] = replace(last, stretch=join_stretches(last.stretch, piece.stretch))
         else:
             joined.append(piece)
-    if not rules.cuts.has_flow:
+    if not cuts.has_flow:
         return tuple(piece.stretch for piece in joined)
     return tuple(replace(piece.stretch, power=power_of(piece.stretch)) for piece in joined)
 
@@ -181,14 +192,55 @@ def _union(left: Range, right: Range) -> Range:
 _Key = tuple[object, ...]
 
 
-@dataclass(slots=True)
 class _Open:
-    """A piece that may still grow; its conditions are those of its beginning."""
+    """A piece that may still grow; its conditions are those of its beginning.
 
-    stretch: Stretch
-    key: _Key
-    tariff: Tariff
-    conditions: Conditions
+    The prices stay the same as long as the energy is below `below_wh` (None: for ever) and the average power from
+    `least_kw` to below `below_kw`; `is_plain`: nothing is told of it but time and energy.
+    """
+
+    __slots__ = (
+        "_first",
+        "below_kw",
+        "below_wh",
+        "conditions",
+        "end_at",
+        "energy_wh",
+        "is_plain",
+        "key",
+        "least_kw",
+        "tariff",
+    )
+
+    def __init__(self, first: Stretch, key: _Key, tariff: Tariff, conditions: Conditions) -> None:
+        self.key, self.tariff, self.conditions = key, tariff, conditions
+        self.below_wh: Decimal | None = None
+        self.least_kw: Decimal | None = None
+        self.below_kw: Decimal | None = None
+        self.take(first)
+
+    def take(self, stretch: Stretch) -> None:
+        self._first, self.end_at, self.energy_wh = stretch, stretch.end_at, stretch.energy_wh
+        self.is_plain = is_plain(stretch)
+
+    @property
+    def stretch(self) -> Stretch:
+        first = self._first
+        if self.end_at == first.end_at and self.energy_wh == first.energy_wh:
+            return first
+        return replace(first, end_at=self.end_at, energy_wh=self.energy_wh)
+
+    @property
+    def phase(self) -> Phase:
+        return self._first.phase
+
+    @property
+    def tariff_id(self) -> str | None:
+        return self._first.tariff_id
+
+
+def is_plain(stretch: Stretch) -> bool:
+    return stretch.power is None and stretch.current is None and stretch.time_s is None
 
 
 class _Walk:
@@ -203,6 +255,10 @@ class _Walk:
         self._started_at = next((one.start_at for one in stretches if one.phase is not Phase.RESERVATION), None)
         self._moments = self._find_moments()
         self._next = 0
+        voltage = circumstances.voltage
+        self._hides_current = bool(self._cuts.currents_a) and voltage is None
+        currents = () if voltage is None else (limit * voltage / W_PER_KW for limit in self._cuts.currents_a)
+        self._flows_kw = sorted({*self._cuts.powers_kw, *currents})
 
     def _find_moments(self) -> list[datetime]:
         cuts, stretches = self._cuts, self._stretches
@@ -212,13 +268,39 @@ class _Walk:
         starts = {start for start in (self._reserved_at, self._started_at) if start is not None}
         return sorted({moment for start in starts for moment in moments_between(cuts, since, until, start)})
 
-    def parts(self) -> Iterator[tuple[Stretch, _Key, bool]]:
+    def goes_on(self, piece: _Open, stretch: Stretch) -> bool:
+        """Does the stretch surely have the prices of the piece before it, so that it need not be looked at closely?"""
+        start_at, end_at, energy_wh = stretch.start_at, stretch.end_at, stretch.energy_wh
+        if start_at != piece.end_at or stretch.phase is not piece.phase or stretch.tariff_id != piece.tariff_id:
+            return False
+        if not piece.is_plain or not is_plain(stretch) or energy_wh < 0 or self._hides_current:
+            return False
+        if self._next < len(self._moments):
+            moment = self._moments[self._next]
+            if moment <= start_at or moment < end_at:
+                return False
+        if piece.below_wh is not None and not (
+            self._energy_wh < piece.below_wh and self._energy_wh + energy_wh <= piece.below_wh
+        ):
+            return False
+        if not self._flows_kw:
+            return True
+        kw_us, lasts_us = energy_wh * KW_US_PER_WH, (end_at - start_at) // MICROSECOND
+        return (piece.least_kw is None or kw_us >= piece.least_kw * lasts_us) and (
+            piece.below_kw is None or kw_us < piece.below_kw * lasts_us
+        )
+
+    def grow(self, piece: _Open, stretch: Stretch) -> None:
+        piece.end_at = stretch.end_at
+        piece.energy_wh += stretch.energy_wh
+        self._energy_wh += stretch.energy_wh
+
+    def parts(self, stretch: Stretch) -> Iterator[tuple[Stretch, _Key, bool]]:
         """Each part with the key of its prices, and whether it may be joined with the part before it."""
-        for stretch in self._stretches:
-            is_cut = self._pass(stretch.start_at)
-            for number, part in enumerate(self._cut(stretch)):
-                yield part, self._key_of(part), number == 0 and not is_cut
-                self._energy_wh += part.energy_wh
+        is_cut = self._pass(stretch.start_at)
+        for number, part in enumerate(self._cut(stretch)):
+            yield part, self._key_of(part), number == 0 and not is_cut
+            self._energy_wh += part.energy_wh
 
     def _pass(self, at: datetime) -> bool:
         first = self._next
@@ -261,14 +343,17 @@ class _Walk:
             if self._cuts.energies_wh and energy_wh
             else ()
         )
-        if not thresholds:
+        if not thresholds or not whole_us:
             yield from moments
             return
-        energies = [(int((at_wh - before_wh) * whole_us / energy_wh), at_wh - before_wh) for at_wh in thresholds]
-        reached_wh = ZERO
+        energies = [(_ceiling((at - before_wh) * whole_us / energy_wh), at - before_wh) for at in thresholds]
+        reached: dict[int, Decimal] = {}
+        so_far_wh = ZERO
         for mark_us, mark_wh in sorted(moments + energies, key=lambda mark: (mark[0], abs(mark[1]))):
-            reached_wh = max(reached_wh, mark_wh) if energy_wh > 0 else min(reached_wh, mark_wh)
-            yield mark_us, reached_wh
+            so_far_wh = max(so_far_wh, mark_wh) if energy_wh > 0 else min(so_far_wh, mark_wh)
+            if mark_us < whole_us:  # two marks in one microsecond are one
+                reached[mark_us] = so_far_wh
+        yield from reached.items()
 
     def _key_of(self, part: Stretch) -> _Key:
         """Two parts in a row with the same key have the same prices, unless a moment lies between them."""
@@ -288,7 +373,15 @@ class _Walk:
             raise UnpriceableError(
                 f"the period from {part.start_at.isoformat()} has tariff {part.tariff_id}: not given"
             )
-        return _Open(part, key, tariff, self._conditions_of(part))
+        piece = _Open(part, key, tariff, self._conditions_of(part))
+        energies, flows = self._cuts.energies_wh, self._flows_kw
+        above = bisect_right(energies, self._energy_wh)
+        piece.below_wh = energies[above] if above < len(energies) else None
+        if flows and piece.is_plain:
+            above = bisect_right(flows, piece.conditions.average_kw)
+            piece.least_kw = flows[above - 1] if above else None
+            piece.below_kw = flows[above] if above < len(flows) else None
+        return piece
 
     def close(self, piece: _Open) -> Piece:
         stretch = piece.stretch
@@ -339,7 +432,12 @@ class _Walk:
 
 
 def _share(of: Decimal, part: int, whole: int) -> Decimal:
-    return of * part / whole if whole else ZERO
+    """In whole parts of a size that adds up without rounding."""
+    return (of * part / whole).quantize(SHARE) if whole else ZERO
+
+
+def _ceiling(value: Decimal) -> int:
+    return int(value.to_integral_value(rounding=ROUND_CEILING))
 
 
 def _band(limits: Sequence[Decimal], value: Range) -> tuple[int | None, int | None]:

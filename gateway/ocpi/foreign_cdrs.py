@@ -1,4 +1,4 @@
-"""CDRs of any OCPI version, ours or a partner's, told apart by their shapes: what was used and what it is said to cost."""
+"""CDRs of any OCPI version, ours or a partner's, told apart by shape: what was used and what it is said to cost."""
 
 from __future__ import annotations
 

@@ -32,6 +32,11 @@ def test_times_of_day_are_those_of_the_location() -> None:
     assert found == ["02T17:00", "02T21:00", "03T17:00", "03T21:00"]
 
 
+def test_a_time_alone_ends_or_begins_at_midnight() -> None:
+    assert moments(local("2026-03-02T12:00"), local("2026-03-03T12:00"), start_time="18:00") == ["02T17:00", "02T23:00"]
+    assert moments(local("2026-03-02T12:00"), local("2026-03-03T12:00"), end_time="06:00") == ["02T23:00", "03T05:00"]
+
+
 def test_only_what_lies_between_counts() -> None:
     assert moments(local("2026-03-02T18:00"), local("2026-03-02T22:00"), start_time="18:00", end_time="22:00") == []
 
