@@ -46,4 +46,5 @@ MESSAGES_16 = ("heartbeat", "status_notification", "status_unchanged", "meter_va
 MESSAGES_201 = ("transaction_event",)
 ACCEPTS, IDLE, IDLE_TLS = "accepts", "idle_kib", "idle_tls_kib"
 PAGES = ("page_cdrs", "page_locations")
-SUBJECTS = (*MESSAGES_16, *MESSAGES_201, ACCEPTS, IDLE, IDLE_TLS, *PAGES)
+PRICING = "pricing"
+SUBJECTS = (*MESSAGES_16, *MESSAGES_201, ACCEPTS, IDLE, IDLE_TLS, *PAGES, PRICING)

@@ -24,6 +24,12 @@ def test_ratios_are_flat_and_hold_memory_too() -> None:
     assert results.ratios() == {"meter_values.vs_echo": 0.5, "idle_kib": 21.5}
 
 
+def test_a_ratio_of_the_gateway_with_itself_reaches_its_goal_from_below() -> None:
+    results = Results(others={"pricing.readings_480_vs_8": 3.5})
+
+    assert render_json(results, machine={}, rounds=1)["goals"]["pricing.readings_480_vs_8"]["reached"]
+
+
 def test_memory_reaches_its_goal_from_below() -> None:
     assert GOALS["idle_kib"].is_reached(24.0)
     assert not GOALS["idle_kib"].is_reached(24.1)
