@@ -44,11 +44,11 @@ def decide_cdr(session: Session, *, cdr_id: str, now: datetime) -> Cdr | Hold:
     if obstacle is not None:
         return Hold(reason=f"tariff {terms.tariff.id}: {obstacle}")
     try:
-        bill = bill_session(terms.place, terms.tariff, ledger, ledger.ended_at)
+        stretches, bill = bill_session(terms.place, terms.tariff, ledger, ledger.ended_at)
         totals = state_totals(bill, places_of(terms))
     except UnpriceableError as error:
         return Hold(reason=str(error))
-    periods = tuple(map(_cdr_period_of, (period.stretch for period in bill.periods)))
+    periods = tuple(map(_cdr_period_of, stretches))
     parking_s = _time_in(periods, Phase.PARKING)
     return Cdr(
         id=cdr_id,
@@ -72,11 +72,11 @@ def decide_cdr(session: Session, *, cdr_id: str, now: datetime) -> Cdr | Hold:
     )
 
 
-def bill_session(place: Place, tariff: Tariff, ledger: Ledger, until: datetime) -> Bill:
-    """What the session costs until then.  Its periods are those of its CDR.  Raises UnpriceableError."""
+def bill_session(place: Place, tariff: Tariff, ledger: Ledger, until: datetime) -> tuple[tuple[Stretch, ...], Bill]:
+    """The periods of the session as its CDR states them, and what they cost.  Raises UnpriceableError."""
     rules, circumstances = compile_rules((tariff,), place.location.time_zone), circumstances_of(place)
     stretches = state_stretches(rules, stretches_of(ledger, until), circumstances)
-    return price_stretches(rules, stretches, circumstances, keeps_borders=True)
+    return stretches, price_stretches(rules, stretches, circumstances, keeps_borders=True)
 
 
 def places_of(terms: Terms) -> int:

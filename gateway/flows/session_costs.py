@@ -19,7 +19,7 @@ def find_cost(session: Session) -> Price | None:
     if terms.tariff is None or terms.place is None or session.status is SessionStatus.INVALID:
         return None
     try:
-        bill = bill_session(terms.place, terms.tariff, ledger, ledger.ended_at or ledger.last_at)
+        _, bill = bill_session(terms.place, terms.tariff, ledger, ledger.ended_at or ledger.last_at)
         cost = state_totals(bill, places_of(terms)).cost
     except UnpriceableError:
         return None
