@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from gateway.domain.tariffs import Tariff, TariffType
+from gateway.domain.tokens import TokenType
 
 REGULAR = (TariffType.REGULAR,)
-AD_HOC = "AD_HOC_USER"
 PROFILES = {
     "CHEAP": TariffType.PROFILE_CHEAP,
     "FAST": TariffType.PROFILE_FAST,
@@ -18,11 +18,10 @@ PROFILES = {
 def types_for(*, token_type: str | None = None, profile_type: str | None = None) -> tuple[TariffType, ...]:
     """The types of tariff made for such a driver, best first (OCPI 2.3.0 mod_tariffs, TariffType).
 
-    Who pays at the charger has prices of his own, and no contract; who wishes a profile that has no price of its own
-    charges by the regular one.
+    Who pays once has prices of his own, and who wishes a profile, where the plug has such; else the regular ones.
     """
-    if token_type == AD_HOC:
-        return (TariffType.AD_HOC_PAYMENT,)
+    if token_type == TokenType.AD_HOC_USER:
+        return (TariffType.AD_HOC_PAYMENT, *REGULAR)
     profile = PROFILES.get(profile_type or "")
     return REGULAR if profile is None else (profile, *REGULAR)
 

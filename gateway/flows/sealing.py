@@ -167,7 +167,7 @@ class Sealing:
         current = self._memory.find_place(session.key) or place
         tariff = terms.tariff
         if tariff is None and current is not None:
-            tariff = self._transactions.find_tariff(current.connector, session.ledger.started_at)
+            tariff = self._transactions.find_tariff(current.connector, session.ledger.started_at, terms.token)
         if place is terms.place and tariff is terms.tariff:
             return session
         round_to = self._transactions.find_round_to(place.location.party) if place is not None else None

@@ -13,13 +13,14 @@ import structlog
 from gateway.core.drivers import end_session, identify, takes_over
 from gateway.core.facts import fact_of, is_same_token, start_key_of
 from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order, is_new
-from gateway.core.tariffs import choose_tariff
+from gateway.core.tariffs import choose_tariff, is_valid, types_for
 from gateway.domain.events import TransactionAnswer, TransactionReported
 from gateway.domain.ids import ConnectorKey, PartyId
 from gateway.domain.locations import Connector
 from gateway.domain.quick import copier, quick
 from gateway.domain.sessions import Fact, FactKind, Ledger, Session, SessionStatus, Terms
 from gateway.domain.tariffs import Tariff
+from gateway.domain.tokens import Authorization, IdToken, Token
 from gateway.errors import ConflictError, RevisionConflictError
 from gateway.flows.authorization import Authorizer
 from gateway.flows.memory import Memory
@@ -188,12 +189,12 @@ class Transactions:
             start_key=start_key_of(event),
             status=SessionStatus.PENDING,
             ledger=ledger,
-            terms=self._terms_at(key, ledger.started_at),
+            terms=self._terms_at(key, ledger.started_at, None),
             remote_start_id=event.remote_start_id,
             last_updated=self._clock.now(),
         )
         if authorization is not None:
-            session = identify(session, event.id_token, authorization)
+            session = self._identify(session, event.id_token, authorization)
         session = self._schedule(end_session(session), self._clock.now())
         await self._store.commit([SaveSession(session, write_terms=True, fact=fact)])
         log.info(
@@ -216,23 +217,35 @@ class Transactions:
             connector_no = known[0] if known else 1 if evse_no else 0
         return ConnectorKey(station_id=event.receipt.station_id, evse_no=evse_no, connector_no=connector_no)
 
-    def _terms_at(self, key: ConnectorKey, at: datetime) -> Terms:
+    def _terms_at(self, key: ConnectorKey, at: datetime, token: Token | None) -> Terms:
         """What holds for a session at this plug; of its location only the one EVSE is copied."""
         place = self._memory.find_place(key)
         if place is None:
             return Terms()
         copied = replace(place, location=replace(place.location, evses=(place.evse,)))
-        tariff = self.find_tariff(place.connector, at)
+        tariff = self.find_tariff(place.connector, at, token)
         return Terms(place=copied, tariff=tariff, round_to=self.find_round_to(place.location.party))
 
     def find_round_to(self, party: PartyId) -> int | None:
         """The decimals to which this party rounds its bills now."""
         return self._rules.round_to.get(party)
 
-    def find_tariff(self, connector: Connector, at: datetime) -> Tariff | None:
-        """The tariff of a plug for a driver with a contract, valid at that time."""
+    def find_tariff(self, connector: Connector, at: datetime, token: Token | None) -> Tariff | None:
+        """The tariff of a plug for a driver with such a token, valid at that time."""
         tariffs = self._memory.tariffs
-        return choose_tariff((tariffs[name] for name in connector.tariff_ids if name in tariffs), at)
+        known = (tariffs[name] for name in connector.tariff_ids if name in tariffs)
+        return choose_tariff(known, at, types_for(token_type=None if token is None else token.type))
+
+    def _identify(self, session: Session, id_token: IdToken | None, authorization: Authorization) -> Session:
+        """The session of this driver, at the price that the plug has for him."""
+        identified = identify(session, id_token, authorization)
+        terms = identified.terms
+        known_type = None if session.terms.token is None else session.terms.token.type
+        token_type = None if terms.token is None else terms.token.type
+        if terms.place is None or types_for(token_type=token_type) == types_for(token_type=known_type):
+            return identified
+        tariff = self.find_tariff(terms.place.connector, identified.ledger.started_at, terms.token)
+        return replace(identified, terms=replace(terms, tariff=tariff))
 
     # --- going on ------------------------------------------------------------------------------------------------
 
@@ -251,7 +264,7 @@ class Transactions:
         else:
             facts = [*await self._store.load_facts(session.id), fact]
             if authorization is not None and takes_over(session, fact, authorization, facts):
-                changed = identify(session, fact.id_token, authorization)
+                changed = self._identify(session, fact.id_token, authorization)
             ledger = fold_facts(facts, changed.id_token)
         changed = _with_ledger(changed, ledger)
         if _tells_place(event, session) or is_start:
@@ -277,9 +290,9 @@ class Transactions:
         key = self._key_of(event) if _tells_place(event, session) else session.key
         terms, started_at = session.terms, session.ledger.started_at
         is_here = key == session.key
-        if is_here and terms.tariff is not None and choose_tariff((terms.tariff,), started_at) is not None:
+        if is_here and terms.tariff is not None and is_valid(terms.tariff, started_at):
             return session
-        found = self._terms_at(key, started_at)
+        found = self._terms_at(key, started_at, terms.token)
         place = terms.place if is_here and terms.place is not None else found.place
         moved = replace(terms, place=place, tariff=found.tariff, round_to=found.round_to)
         return replace(session, key=key, terms=moved)

@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 
 from gateway.core.cdrs import Hold, decide_cdr
 from gateway.core.sessions import fold_facts
+from gateway.domain.bills import Range
 from gateway.domain.cdrs import Cdr
 from gateway.domain.ids import ConnectorKey, PartyId
 from gateway.domain.locations import Connector, Evse, EvseStatus, Location, Place
 from gateway.domain.money import Price
 from gateway.domain.sessions import ChargingState, Fact, Phase, Session, SessionStatus, Terms
-from gateway.domain.tariffs import Dimension, PriceComponent, Tariff, TariffElement
+from gateway.domain.tariffs import Dimension, PriceComponent, Tariff, TariffElement, TaxIncluded
+from tests.fakes.tariffs import element, part, tariff
 from tests.unit.core.test_sessions import NOON, START, after, metered, state, stop
 
 PARTY = PartyId(country_code="DE", party_id="ALL")
@@ -95,6 +97,69 @@ def test_a_bill_of_a_home_charger_asks_for_compensation() -> None:
 
     assert cdr_of(session(*PARKED, terms=Terms(place=home, tariff=TARIFF))).home_charging_compensation is True
     assert cdr_of(session(*PARKED)).home_charging_compensation is None
+
+
+def test_a_price_that_changes_with_the_clock_of_the_location_cuts_the_session() -> None:
+    """NOON is 13:00 in Ulm."""
+    local_hours = tariff(
+        element(part("ENERGY", "0.20"), end_time="13:15"), element(part("ENERGY", "0.40"), start_time="13:15")
+    )
+
+    cdr = cdr_of(session(*PARKED, terms=Terms(place=PLACE, tariff=local_hours)))
+
+    assert [(period.start_at, period.energy_wh) for period in cdr.periods] == [
+        (NOON, 2500),
+        (after(15), 2500),
+        (after(30), 0),
+    ]
+    assert cdr.totals.energy == Price(before_taxes=D("1.50"), with_taxes=D("1.50"))
+
+
+def test_a_price_that_depends_on_power_is_told_with_it() -> None:
+    of = tariff(element(part("ENERGY", "1"), max_power="11"), part("ENERGY", "2"))
+
+    charged, parked = cdr_of(session(*PARKED, terms=Terms(place=PLACE, tariff=of))).periods
+
+    assert charged.power == Range(least=D(10), most=D(10))
+    assert parked.power == Range(least=D(0), most=D(0))
+
+
+def test_a_current_is_known_at_an_ac_plug_only() -> None:
+    of = tariff(element(part("ENERGY", "1"), min_current="40"), part("ENERGY", "2"))
+    dc = replace(PLACE, connector=replace(CONNECTOR, power_type="DC"))
+
+    assert cdr_of(session(*PARKED, terms=Terms(place=PLACE, tariff=of))).totals.cost.before_taxes == 5
+    held = decide_cdr(session(*PARKED, terms=Terms(place=dc, tariff=of)), cdr_id="C", now=NOON)
+    assert isinstance(held, Hold)
+    assert "depends on the current" in held.reason
+
+
+def test_a_bill_says_that_a_limit_took_the_place_of_its_parts() -> None:
+    of = replace(TARIFF, max_price=Price(before_taxes=D(1), with_taxes=D("1.2")))
+
+    cdr = cdr_of(session(*PARKED, terms=Terms(place=PLACE, tariff=of)))
+
+    assert cdr.totals.cost == Price(before_taxes=D(1), with_taxes=D("1.2"))
+    assert "max_price" in cdr.flags
+
+
+def test_a_party_that_rounds_its_bills_rounds_every_total() -> None:
+    of = tariff(part("ENERGY", "0.0333"), part("PARKING_TIME", "0.5"))
+
+    totals = cdr_of(session(*PARKED, terms=Terms(place=PLACE, tariff=of, round_to=2))).totals
+
+    assert totals.energy == Price(before_taxes=D("0.17"), with_taxes=D("0.17"))
+    assert totals.parking == Price(before_taxes=D("0.13"), with_taxes=D("0.13"))
+    assert totals.cost.before_taxes == D("0.30")
+
+
+def test_a_tariff_whose_net_price_is_not_known_is_held() -> None:
+    gross = replace(tariff(part("ENERGY", "1")), tax_included=TaxIncluded.YES)
+
+    held = decide_cdr(session(*PARKED, terms=Terms(place=PLACE, tariff=gross)), cdr_id="C", now=NOON)
+
+    assert isinstance(held, Hold)
+    assert "vat" in held.reason
 
 
 def test_a_session_without_location_is_held_with_the_remedy() -> None:

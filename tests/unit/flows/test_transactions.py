@@ -7,9 +7,9 @@ import pytest
 
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.sessions import Phase, SessionStatus
-from gateway.domain.tokens import AuthStatus, LocalStatus
+from gateway.domain.tokens import AuthStatus, IdToken, LocalStatus
 from gateway.errors import StoreDownError
-from gateway.ports import SaveSession, SaveToken
+from gateway.ports import SaveLocation, SaveSession, SaveTariff, SaveToken
 from tests.unit.flows.deliveries import deliver, phases, refold
 from tests.unit.flows.stage import Stage
 from tests.unit.flows.words import (
@@ -22,6 +22,8 @@ from tests.unit.flows.words import (
     after,
     at_station,
     ended,
+    make_evse,
+    make_location,
     metered,
     reading,
     receipt,
@@ -50,6 +52,22 @@ async def test_a_start_begins_an_active_session_of_the_cards_emsp(stage: Stage) 
     assert session.terms.tariff.id == TARIFF.id
     assert session.terms.place is not None
     assert session.terms.place.evse.uid == f"{STATION}-1"
+
+
+async def test_a_driver_without_contract_has_the_price_of_his_own(stage: Stage) -> None:
+    evse = make_evse(1)
+    plug = replace(evse.connectors[0], tariff_ids=("T", "ONCE"))
+    await stage.provide(
+        SaveTariff(replace(TARIFF, id="ONCE", type="AD_HOC_PAYMENT")),
+        SaveLocation(make_location(replace(evse, connectors=(plug,)))),
+        SaveToken(replace(TOKEN, uid="ONE-TIME", type="AD_HOC_USER")),
+    )
+
+    await stage.send(replace(start(), id_token=IdToken(value="ONE-TIME", type="Central")))
+
+    session = await stage.load_session()
+    assert session.terms.token is not None
+    assert (session.terms.token.type, session.terms.tariff and session.terms.tariff.id) == ("AD_HOC_USER", "ONCE")
 
 
 async def test_readings_in_order_need_no_read_of_the_store(stage: Stage) -> None:

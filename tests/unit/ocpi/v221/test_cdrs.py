@@ -1,12 +1,16 @@
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import orjson
 import pytest
 
 from gateway.core.corrections import credit_of
+from gateway.domain.bills import Range
 from gateway.domain.cdrs import Cdr, Correction
 from gateway.domain.locations import Place
+from gateway.domain.money import Price
+from gateway.domain.sessions import Phase
 from gateway.domain.tariffs import TaxIncluded
 from gateway.ocpi import wire
 from gateway.ocpi.v221.cdrs import render_cdr
@@ -98,3 +102,31 @@ def test_a_bill_that_replaces_another_names_no_credit() -> None:
 
     assert_valid("cdr", body)
     assert body == {**shown(CDR), "invoice_reference_id": "INV-7", "home_charging_compensation": True}
+
+
+def test_a_reservation_has_time_and_cost_of_its_own() -> None:
+    reserved = replace(CDR.periods[1], phase=Phase.RESERVATION)
+    fee = Price(before_taxes=Decimal("2"), with_taxes=Decimal("2.4"))
+
+    body = shown(replace(CDR, periods=(reserved,), totals=replace(CDR.totals, reservation=fee)))
+
+    assert body["charging_periods"][0]["dimensions"] == [{"type": "RESERVATION_TIME", "volume": 1}]
+    assert body["total_reservation_cost"] == {"excl_vat": 2, "incl_vat": 2.4}
+    assert_valid("cdr", body)
+
+
+def test_power_and_current_are_told_where_a_price_depends_on_them() -> None:
+    period = replace(
+        CDR.periods[0],
+        power=Range(least=Decimal("7.25"), most=Decimal("11.00004")),
+        current=Range(most=Decimal(16)),
+    )
+
+    body = shown(replace(CDR, periods=(period,)))
+
+    assert body["charging_periods"][0]["dimensions"][2:] == [
+        {"type": "MAX_CURRENT", "volume": 16},
+        {"type": "MIN_POWER", "volume": 7.25},
+        {"type": "MAX_POWER", "volume": 11},
+    ]
+    assert_valid("cdr", body)
