@@ -74,7 +74,8 @@ def compile_rules(tariffs: Sequence[Tariff], time_zone: str | None) -> PriceRule
             raise UnpriceableError(f"tariff {tariff.id} {obstacle}")
         if time_zone is None and needs_zone(tariff):
             raise UnpriceableError(f"tariff {tariff.id} depends on local time: name the time zone of the location")
-    return PriceRules(tariffs=tuple(tariffs), cuts=compile_cuts(tariffs, _load_zone(time_zone)))
+    zone = _load_zone(time_zone) if time_zone is not None and any(map(needs_zone, tariffs)) else None
+    return PriceRules(tariffs=tuple(tariffs), cuts=compile_cuts(tariffs, zone))
 
 
 def find_unknown_restriction(tariff: Tariff) -> str | None:
@@ -84,9 +85,7 @@ def find_unknown_restriction(tariff: Tariff) -> str | None:
     return None
 
 
-def _load_zone(time_zone: str | None) -> ZoneInfo | None:
-    if time_zone is None:
-        return None
+def _load_zone(time_zone: str) -> ZoneInfo:
     try:
         return ZoneInfo(time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -10,7 +10,7 @@ periodic fractions, and add up to its sum.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from gateway.core.pieces import (
     PLAIN,
@@ -43,6 +43,8 @@ from gateway.domain.tariffs import Dimension, PriceComponent, Tariff, TaxInclude
 STATED_PLACES = 4
 SETTLED = Decimal("1e-12")
 HUNDRED = Decimal(100)
+WIDE = Context(prec=80)
+"""Rounding must not fail where an operator's price is beyond all measure."""
 ONE = Decimal(1)
 _Choice = Callable[[Decimal, Decimal], Decimal]
 UNITS_PER_PRICE = {
@@ -128,6 +130,7 @@ def state_totals(bill: Bill, places: int = STATED_PLACES) -> Totals:
         time=_find_price(stated, Part.TIME),
         parking=_find_price(stated, Part.PARKING),
         reservation=_find_price(stated, Part.RESERVATION),
+        taxes=tuple(tax for part, amount in stated.items() for tax in _state_taxes(bill, part, amount, places)),
     )
 
 
@@ -294,7 +297,7 @@ def _sum_part(lines: Iterable[BillLine], part: Part) -> Amount:
 
 
 def _settled(amount: Decimal | None) -> Decimal | None:
-    return None if amount is None else amount.quantize(SETTLED, rounding=ROUND_HALF_UP)
+    return None if amount is None else amount.quantize(SETTLED, rounding=ROUND_HALF_UP, context=WIDE)
 
 
 def _find_limits(pieces: Sequence[Piece]) -> tuple[Price | None, Price | None]:
@@ -321,11 +324,25 @@ def _taxes_of(lines: Sequence[BillLine]) -> Iterable[TaxShare]:
                 yield TaxShare(part=part, vat=vat, before_taxes=share.before_taxes, tax=tax)
 
 
+def _state_taxes(bill: Bill, part: Part, stated: Amount, places: int) -> list[TaxShare]:
+    """The taxes of a part by rate, rounded; the last takes what is missing to what the part states."""
+    shares = [share for share in bill.taxes if share.part is part]
+    if stated.before_taxes is None or stated.with_taxes is None or not shares:
+        return []
+    left, found = stated.with_taxes - stated.before_taxes, []
+    for number, share in enumerate(shares, start=1):
+        taxed = round_amount(Amount(before_taxes=share.before_taxes, with_taxes=share.tax), places)
+        tax = left if number == len(shares) or taxed.with_taxes is None else taxed.with_taxes
+        found.append(replace(share, before_taxes=taxed.before_taxes or ZERO, tax=tax))
+        left -= tax
+    return found
+
+
 def round_amount(amount: Amount, places: int) -> Amount:
     """Half up."""
     place = ONE.scaleb(-places)
     before, after = (
-        None if value is None else value.quantize(place, rounding=ROUND_HALF_UP)
+        None if value is None else value.quantize(place, rounding=ROUND_HALF_UP, context=WIDE)
         for value in (amount.before_taxes, amount.with_taxes)
     )
     return Amount(before_taxes=before, with_taxes=after)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from gateway.domain.bills import Range
+from gateway.domain.bills import Range, TaxShare
 from gateway.domain.ids import PartyId
 from gateway.domain.money import Price
 from gateway.domain.sessions import Phase, Terms
@@ -29,7 +29,8 @@ class CdrPeriod:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
     """What a session costs, in parts that add up to `cost` unless a min or max price took the place of their sum (the
-    CDR's flags say so); None: no component of that kind."""
+    CDR's flags say so); None: no component of that kind.  `taxes`: those of the parts by rate, as OCPI 2.3.0 tells
+    them."""
 
     cost: Price
     fixed: Price | None = None
@@ -37,6 +38,7 @@ class Totals:
     time: Price | None = None
     parking: Price | None = None
     reservation: Price | None = None
+    taxes: tuple[TaxShare, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

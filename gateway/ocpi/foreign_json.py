@@ -12,7 +12,9 @@ from gateway.errors import WireError
 from gateway.ocpi.wire import parse_time
 
 T = TypeVar("T")
-MOST_DIGITS = 30
+MOST = Decimal(10) ** 9
+MOST_DIGITS = 28
+YEARS = range(1970, 2200)
 
 
 def load_foreign(text: str) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def as_number(value: Any, path: str) -> Decimal:
         number = Decimal(value)
     except InvalidOperation:
         raise WireError(path, f"must be a number, not {value!r}") from None
-    if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS or len(number.as_tuple().digits) > MOST_DIGITS:
+    if not number.is_finite() or abs(number) > MOST or len(number.as_tuple().digits) > MOST_DIGITS:
         raise WireError(path, f"must be a number of usual size, not {value!r}")
     return number
 
@@ -73,9 +75,12 @@ def as_whole(value: Any, path: str) -> int:
 
 def as_time(value: Any, path: str) -> datetime:
     try:
-        return parse_time(as_text(value, path))
+        at = parse_time(as_text(value, path))
     except ValueError as error:
         raise WireError(path, str(error)) from None
+    if at.year not in YEARS:
+        raise WireError(path, f"{value!r} is no time of our days")
+    return at
 
 
 def find(read: Callable[[Any, str], T], data: dict[str, Any], name: str, path: str) -> T | None:

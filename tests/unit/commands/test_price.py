@@ -334,6 +334,11 @@ def test_a_current_is_taken_from_the_period_or_from_the_voltage(shell: Shell) ->
         (changed(CDR, charging_periods=[]), "$.charging_periods: is missing or empty"),
         (changed(CDR, end_date_time=None), "$.stop_date_time: is missing"),
         (changed(CDR, end_date_time="soon"), "$.end_date_time: not a date and time"),
+        (
+            changed(CDR, end_date_time="0001-01-01T00:00:00Z"),
+            "$.end_date_time: '0001-01-01T00:00:00Z' is no time of our days",
+        ),
+        (changed(CDR, total_energy=1e300), "$.total_energy: must be a number of usual size"),
         (changed(CDR, currency=None), "$.currency: is missing"),
         (changed(CDR, tariffs=None), "holds no tariff; name one with --tariff"),
         (changed(CDR, total_cost={"excl_vat": "much"}), "$.total_cost.excl_vat: must be a number"),

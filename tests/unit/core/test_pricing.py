@@ -155,6 +155,27 @@ def test_taxes_are_grouped_by_part_and_rate() -> None:
     ]
 
 
+def test_stated_taxes_add_up_to_what_their_part_states() -> None:
+    of = tariff(
+        element(part("ENERGY", "0.3333", vat="7.7"), max_kwh="5"),
+        element(part("ENERGY", "0.1111", vat="19")),
+        START_FEE,
+    )
+
+    totals = state_totals(bill_of(of, visit(NOON, charging(60, "7.777"))))
+
+    energy = [tax for tax in totals.taxes if tax.part is Part.ENERGY]
+    assert [tax.vat for tax in energy] == [D("7.7"), D(19)]
+    assert totals.energy is not None
+    assert totals.energy.with_taxes == totals.energy.before_taxes + sum(tax.tax for tax in energy)
+
+
+def test_a_price_beyond_all_measure_is_still_a_price() -> None:
+    bill = bill_of(tariff(part("ENERGY", "1e24", vat="10")), TWENTY_KWH)
+
+    assert state_totals(bill).cost == price("2e25", "2.2e25")
+
+
 # --- min and max price --------------------------------------------------------------------------------------------
 
 
