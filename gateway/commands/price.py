@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 
 from gateway.commands.bill_text import align, four_places, render_bill_lines
-from gateway.core.pieces import SECONDS_PER_HOUR, Circumstances, compile_rules, time_s_of
+from gateway.core.pieces import Circumstances, compile_rules
 from gateway.core.pricing import STATED_PLACES, add_amounts, limit_amount, price_stretches, round_amount
 from gateway.core.restrictions import UnpriceableError
+from gateway.core.stretches import SECONDS_PER_HOUR, time_s_of
 from gateway.domain.bills import Amount, Bill, BillLine, BillPeriod, Part
 from gateway.domain.sessions import Phase
 from gateway.domain.tariffs import Tariff

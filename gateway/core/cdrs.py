@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from gateway.core.pieces import Circumstances, PriceRules, compile_rules, cut_stretches, time_s_of
+from gateway.core.pieces import Circumstances, PriceRules, compile_rules, cut_stretches
 from gateway.core.pricing import STATED_PLACES, find_pricing_obstacle, price_stretches, state_totals
 from gateway.core.restrictions import UnpriceableError
+from gateway.core.stretches import time_s_of
 from gateway.domain.bills import Bill, Stretch
 from gateway.domain.cdrs import Cdr, CdrPeriod
 from gateway.domain.locations import Place

@@ -14,15 +14,14 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 
 from gateway.core.pieces import (
     PLAIN,
-    SECONDS_PER_HOUR,
     Circumstances,
     Piece,
     PriceRules,
     cut_pieces,
     find_unknown_restriction,
-    time_s_of,
 )
 from gateway.core.restrictions import UnpriceableError
+from gateway.core.stretches import SECONDS_PER_HOUR, time_s_of
 from gateway.domain.bills import (
     Amount,
     AppliedLimit,

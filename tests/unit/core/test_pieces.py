@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.pieces import compile_rules, cut_stretches, seconds_between
+from gateway.core.pieces import compile_rules, cut_stretches
 from gateway.core.pricing import price_stretches, state_totals
+from gateway.core.stretches import seconds_between
 from gateway.domain.bills import Stretch
 from gateway.domain.money import Price
 from gateway.domain.sessions import Phase
