@@ -111,7 +111,10 @@ def _parse_period(data: Any, path: str) -> _Period:
     for item, place in as_list(body.get("dimensions"), f"{path}.dimensions"):
         dimension = as_object(item, place)
         name = as_text(dimension.get("type"), f"{place}.type").upper()
-        volumes[name] = volumes.get(name, Decimal(0)) + as_number(dimension.get("volume"), f"{place}.volume")
+        volume = as_number(dimension.get("volume"), f"{place}.volume")
+        if volume < 0 and name in TIMES:
+            raise WireError(f"{place}.volume", f"is {volume}: no time is negative")
+        volumes[name] = volumes.get(name, Decimal(0)) + volume
     energy_kwh = volumes.get("ENERGY", volumes.get("ENERGY_IMPORT"))
     return _Period(
         start_at=as_time(body.get("start_date_time"), f"{path}.start_date_time"),
@@ -164,7 +167,8 @@ def _share_out(whole: Stretch, times_s: Mapping[Phase, Decimal], *, fits: bool) 
     stretches, at = [], whole.start_at
     for number, (phase, seconds) in enumerate(times_s.items(), start=1):
         time_s = seconds.quantize(Decimal(1), rounding=ROUND_HALF_UP)
-        end_at = whole.end_at if number == len(times_s) else min(at + int(time_s) * SECOND, whole.end_at)
+        has_rest = number < len(times_s) and time_s < (whole.end_at - at) // SECOND
+        end_at = at + int(time_s) * SECOND if has_rest else whole.end_at
         stretches.append(replace(whole, start_at=at, end_at=end_at, phase=phase, time_s=None if fits else time_s))
         at = end_at
     return stretches

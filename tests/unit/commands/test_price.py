@@ -65,6 +65,10 @@ def changed(body: dict[str, Any], **members: Any) -> dict[str, Any]:
     return {name: value for name, value in made.items() if value is not None}
 
 
+def period(*dimensions: dict[str, Any]) -> dict[str, Any]:
+    return {"start_date_time": "2024-12-02T09:00:00Z", "dimensions": list(dimensions)}
+
+
 class Shell:
     """Runs the command on files."""
 
@@ -257,6 +261,15 @@ def test_hours_that_do_not_fit_the_times_are_priced_as_stated_and_noted(shell: S
     assert "states 0.2500 h" in body["notes"][0]
 
 
+def test_hours_beyond_all_measure_do_not_outlast_their_period(shell: Shell) -> None:
+    both = period({"type": "TIME", "volume": 1e8}, {"type": "PARKING_TIME", "volume": 0.5})
+
+    code, body = shell.json(changed(CDR, charging_periods=[both]))
+
+    assert (code, len(body["notes"])) == (1, 1)
+    assert body["total_parking_cost"] == cost(1, 1.2)
+
+
 def test_a_credit_cdr_has_a_negative_total_only(shell: Shell) -> None:
     credit = changed(CDR, credit=True, credit_reference_id="C0", total_cost={"excl_vat": -7, "incl_vat": -7.9})
 
@@ -338,6 +351,7 @@ def test_a_current_is_taken_from_the_period_or_from_the_voltage(shell: Shell) ->
             changed(CDR, end_date_time="0001-01-01T00:00:00Z"),
             "$.end_date_time: '0001-01-01T00:00:00Z' is no time of our days",
         ),
+        (changed(CDR, charging_periods=[period({"type": "TIME", "volume": -1})]), "no time is negative"),
         (changed(CDR, total_energy=1e300), "$.total_energy: must be a number of usual size"),
         (changed(CDR, currency=None), "$.currency: is missing"),
         (changed(CDR, tariffs=None), "holds no tariff; name one with --tariff"),
