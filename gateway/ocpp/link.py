@@ -331,8 +331,13 @@ class Link:
                 self.spawn(self._look_at_meters(settings.metering))
 
     async def _look_at_meters(self, wanted: Metering) -> None:
-        """Have sampled what live sessions need, and learn the keys that the meters sign with."""
+        """Have sampled what live sessions need, and learn the keys that the meters sign with.
+
+        A station that leaves the first unanswered is asked nothing more by us: the operator's calls must not wait.
+        """
         await self.version.set_metering(self._call_briefly, wanted, self._record)
+        if self._rpc.unanswered:
+            return
         keys = await self.version.read_meter_keys(self._call_briefly)
         if keys:
             house = self._house
