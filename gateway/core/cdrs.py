@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
+from gateway.core.cuts import NO_CUTS, Cuts
 from gateway.core.pieces import Circumstances, PriceRules, compile_rules, cut_stretches
 from gateway.core.pricing import STATED_PLACES, find_pricing_obstacle, price_stretches, state_totals
 from gateway.core.restrictions import UnpriceableError
-from gateway.core.stretches import time_s_of
+from gateway.core.stretches import W_PER_KW, time_s_of
 from gateway.domain.bills import Bill, Stretch
 from gateway.domain.cdrs import Cdr, CdrPeriod
 from gateway.domain.locations import Place
@@ -78,6 +80,29 @@ def bill_session(place: Place, tariff: Tariff, ledger: Ledger, until: datetime) 
     rules, circumstances = compile_rules((tariff,), place.location.time_zone), circumstances_of(place)
     stretches = state_stretches(rules, stretches_of(ledger, until), circumstances)
     return stretches, price_stretches(rules, stretches, circumstances, keeps_borders=True)
+
+
+def price_cuts_of(terms: Terms) -> Cuts:
+    """Where the price of a session under these terms may change; the fold of its facts is cut there.
+
+    None where nothing can be priced yet, or for good: then the session is held anyhow, and says why.
+    """
+    tariff, place = terms.tariff, terms.place
+    if tariff is None or place is None or not tariff.has_restrictions:
+        return NO_CUTS
+    return _compile_session_cuts(tariff, place.location.time_zone, circumstances_of(place).voltage)
+
+
+@lru_cache(maxsize=256)
+def _compile_session_cuts(tariff: Tariff, time_zone: str | None, voltage: Decimal | None) -> Cuts:
+    try:
+        cuts = compile_rules((tariff,), time_zone).cuts
+    except UnpriceableError:
+        return NO_CUTS
+    if voltage is None or not cuts.currents_a:
+        return cuts
+    currents_kw = {limit * voltage / W_PER_KW for limit in cuts.currents_a}
+    return replace(cuts, powers_kw=tuple(sorted({*cuts.powers_kw, *currents_kw})))
 
 
 def places_of(terms: Terms) -> int:

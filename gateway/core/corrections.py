@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from gateway.core.cdrs import Hold, decide_cdr
+from gateway.core.cdrs import Hold, decide_cdr, price_cuts_of
 from gateway.core.doubts import DoubtRules, find_doubts
 from gateway.core.sessions import fold_facts
 from gateway.domain.cdrs import Cdr, Correction
@@ -45,12 +45,15 @@ def correct_session(
     None: that of `cdr`.  What the operator says wins over what the facts say: the energy is shared over the periods as
     the measured energy was, and another end moves no energy.
     """
-    ledger = fold_facts(facts, session.id_token) if correction.late_facts_to else session.ledger
+    terms = replace(cdr.terms, tariff=tariff or cdr.terms.tariff)
+    ledger, cuts = session.ledger, price_cuts_of(terms)
+    if correction.late_facts_to or cuts != price_cuts_of(session.terms):
+        ledger = fold_facts(facts, session.id_token, cuts)
     if correction.ended_at is not None:
         ledger = replace(ledger, ended_at=correction.ended_at)
     if correction.energy_wh is not None:
         ledger = with_energy(ledger, correction.energy_wh)
-    return replace(session, ledger=ledger, terms=replace(cdr.terms, tariff=tariff or cdr.terms.tariff))
+    return replace(session, ledger=ledger, terms=terms)
 
 
 def correct_cdr(

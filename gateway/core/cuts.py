@@ -44,6 +44,11 @@ class Cuts:
         return bool(self.times or self.dates)
 
     @property
+    def has_moments(self) -> bool:
+        """Do prices change with time alone?"""
+        return bool(self.times or self.dates or self.durations_s)
+
+    @property
     def has_flow(self) -> bool:
         return bool(self.powers_kw or self.currents_a)
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from gateway.core.cuts import NO_CUTS, Cuts
 from gateway.core.energy import TOTAL, Sourced, rank_of
 from gateway.core.facts import TIME_REPLACED, is_dated
-from gateway.core.periods import add_energy, cut_period
+from gateway.core.periods import add_energy, cut_moments, cut_period
 from gateway.core.registers import (
     LEAP_WH,
     LONG_GAP,
@@ -60,16 +61,19 @@ def is_new(ledger: Ledger, fact: Fact) -> bool:
     return fact.at > ledger.last_at and is_dated(fact)
 
 
-def begin_ledger(fact: Fact) -> Ledger:
+def begin_ledger(fact: Fact, cuts: Cuts = NO_CUTS) -> Ledger:
     """The ledger of a session whose first known fact this is, whatever its kind: a station may tell the end first."""
-    return fold_facts((fact,))
+    return fold_facts((fact,), cuts=cuts)
 
 
-def extend_ledger(ledger: Ledger, fact: Fact) -> Ledger:
-    """One step; the fact must be in order (`is_in_order`), and name no driver where none was known."""
+def extend_ledger(ledger: Ledger, fact: Fact, cuts: Cuts = NO_CUTS) -> Ledger:
+    """One step; the fact must be in order (`is_in_order`), and name no driver where none was known.
+
+    `cuts` says where the session's price may change; they must be those of the steps before.
+    """
     draft = _draft_of(ledger)
     for point in points_of(fact):
-        _take(draft, point)
+        _take(draft, point, cuts)
     _count(draft, fact)
     seq_no = fact.seq_no
     if seq_no is not None:
@@ -79,18 +83,19 @@ def extend_ledger(ledger: Ledger, fact: Fact) -> Ledger:
     return _ledger_of(draft)
 
 
-def fold_facts(facts: Sequence[Fact], driver: IdToken | None = None) -> Ledger:
+def fold_facts(facts: Sequence[Fact], driver: IdToken | None = None, cuts: Cuts = NO_CUTS) -> Ledger:
     """The ledger of all facts of a session, in whatever order they came.  Needs at least one.
 
     The session begins with its start, or, where the start did not name the `driver` (None: whoever is named first),
-    with the fact that did (OCPI: a session is active once connected *and* authorised).
+    with the fact that did (OCPI: a session is active once connected *and* authorised).  Its periods are cut where its
+    price may change (`cuts`).
     """
     began_at, points = timeline_of(facts, driver)
     draft = _Draft(started_at=began_at, periods=(Period(start_at=began_at, phase=Phase.CHARGING),), last_at=facts[0].at)
     for point in points:
         if draft.ended_at is not None:
             break  # what is told of the time after the end is no part of the session
-        _take(draft, point)
+        _take(draft, point, cuts)
     for fact in facts:
         _count(draft, fact)
     draft.has_started = any(fact.kind is FactKind.STARTED for fact in facts)
@@ -129,16 +134,18 @@ _draft_of = copier(Ledger, _Draft)
 _ledger_of = freezer(_Draft, Ledger)
 
 
-def _take(draft: _Draft, point: Point) -> None:
+def _take(draft: _Draft, point: Point, cuts: Cuts) -> None:
     at, _, _, said = point
+    if cuts is not NO_CUTS and cuts.has_moments:
+        draft.periods = cut_moments(draft.periods, at, draft.started_at, cuts)
     if isinstance(said, Decimal):
-        _take_register(draft, at, said)
+        _take_register(draft, at, said, cuts)
     elif isinstance(said, ChargingState):
         _take_state(draft, at, said)
     elif said is None:
         _take_driver(draft, at)
     elif isinstance(said, Sourced):
-        _take_sourced(draft, at, said)
+        _take_sourced(draft, at, said, cuts)
     else:
         _take_end(draft, said)
 
@@ -180,32 +187,32 @@ def _phase_of(state: ChargingState, *, has_charged: bool) -> Phase:
     return Phase.CHARGING
 
 
-def _take_register(draft: _Draft, at: datetime, wh: Decimal) -> None:
+def _take_register(draft: _Draft, at: datetime, wh: Decimal, cuts: Cuts) -> None:
     told_wh, wh = wh, wh + ZERO  # as a number without a positive exponent
     last_wh, last_at = draft.register_wh, draft.register_at
     if last_wh is None or last_at is None:
         if draft.tracks:
-            _take_sourced(draft, at, Sourced(TOTAL, told_wh))
+            _take_sourced(draft, at, Sourced(TOTAL, told_wh), cuts)
         else:
             draft.register_wh, draft.register_at, draft.start_register_wh = wh, at, wh
         return
     drawn_wh = wh - last_wh
     if drawn_wh < 0:
-        if not is_rounding(-drawn_wh, told_wh) and not _comes_back(draft, at, wh):
+        if not is_rounding(-drawn_wh, told_wh) and not _comes_back(draft, at, wh, cuts):
             _open_segment(draft, at, wh, "register_fell")
         return
-    if drawn_wh > NOTABLE_WH and _is_break(draft, last_at, at, wh, drawn_wh):
+    if drawn_wh > NOTABLE_WH and _is_break(draft, last_at, at, wh, drawn_wh, cuts):
         return
     draft.register_wh, draft.register_at = wh, at
-    if drawn_wh:
+    if drawn_wh or cuts.powers_kw:
+        draft.periods = add_energy(draft.periods, last_at, at, drawn_wh, before_wh=draft.energy_wh, cuts=cuts)
         draft.energy_wh += drawn_wh
-        draft.periods = add_energy(draft.periods, last_at, at, drawn_wh)
 
 
-def _is_break(draft: _Draft, last_at: datetime, at: datetime, wh: Decimal, drawn_wh: Decimal) -> bool:
+def _is_break(draft: _Draft, last_at: datetime, at: datetime, wh: Decimal, drawn_wh: Decimal, cuts: Cuts) -> bool:
     """Look closely at a great rise: one that no plug can give moves no energy."""
     is_beyond_most = is_beyond(drawn_wh, last_at, at, PLACEHOLDER_W)
-    if is_beyond_most and _comes_back(draft, at, wh):
+    if is_beyond_most and _comes_back(draft, at, wh, cuts):
         return True
     if is_beyond_most and drawn_wh > LEAP_WH and draft.register_wh == 0 and not draft.energy_wh:
         draft.start_register_wh = wh
@@ -228,7 +235,7 @@ def _open_segment(draft: _Draft, at: datetime, wh: Decimal, flag: str) -> None:
     draft.flags |= {flag}
 
 
-def _comes_back(draft: _Draft, at: datetime, wh: Decimal) -> bool:
+def _comes_back(draft: _Draft, at: datetime, wh: Decimal, cuts: Cuts) -> bool:
     """Does the register go on where it broke off?  Then what lay between was a fault of the meter, and the rise since
     that reading counts, less what was counted meanwhile."""
     before = draft.broken_off
@@ -236,11 +243,11 @@ def _comes_back(draft: _Draft, at: datetime, wh: Decimal) -> bool:
         return False
     draft.register_wh, draft.register_at, draft.broken_off = wh, at, None
     draft.segments -= 1
-    _add_rest(draft, before, at, wh)
+    _add_rest(draft, before, at, wh, cuts)
     return True
 
 
-def _take_sourced(draft: _Draft, at: datetime, register: Sourced) -> None:
+def _take_sourced(draft: _Draft, at: datetime, register: Sourced, cuts: Cuts) -> None:
     """A reading while another register than the total is, or was, read.
 
     Each register has a beginning of its own, so that a change from one to another never jumps.  A worse one counts from
@@ -263,7 +270,7 @@ def _take_sourced(draft: _Draft, at: datetime, register: Sourced) -> None:
         draft.segments += 1
         draft.flags |= {"register_fell" if wh < own.wh else "leap_ignored"}
     else:
-        _add_rest(draft, own, at, wh)
+        _add_rest(draft, own, at, wh, cuts)
     if source == TOTAL:
         draft.register_wh, draft.register_at, draft.tracks = wh, at, ()
     else:
@@ -271,12 +278,12 @@ def _take_sourced(draft: _Draft, at: datetime, register: Sourced) -> None:
         draft.tracks = (*better, _track(draft, source, wh, at))
 
 
-def _add_rest(draft: _Draft, before: Track, at: datetime, wh: Decimal) -> None:
+def _add_rest(draft: _Draft, before: Track, at: datetime, wh: Decimal, cuts: Cuts) -> None:
     """Count the rise of a register since `before`, less what others counted since."""
     rest_wh = wh - before.wh - (draft.energy_wh - before.energy_wh)
     if rest_wh > 0:
+        draft.periods = add_energy(draft.periods, before.at, at, rest_wh, before_wh=draft.energy_wh, cuts=cuts)
         draft.energy_wh += rest_wh
-        draft.periods = add_energy(draft.periods, before.at, at, rest_wh)
     if rest_wh > NOTABLE_WH and at - before.at > LONG_GAP:
         draft.flags |= {"estimated"}
 

@@ -118,3 +118,10 @@ class Tariff:
     start_at: datetime | None = None
     end_at: datetime | None = None
     extra: str | None = None
+
+    @property
+    def has_restrictions(self) -> bool:
+        for element in self.elements:  # noqa: SIM110 asked for every message
+            if element.restrictions is not None:
+                return True
+        return False

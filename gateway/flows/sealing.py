@@ -126,7 +126,7 @@ class Sealing:
         session = self._memory.sessions.get(session_id)
         if session is None or session.status is not SessionStatus.COMPLETED:
             return None
-        completed = self._with_place(session)
+        completed = await self._transactions.cut_anew(self._with_place(session), session.terms)
         decision = decide_cdr(completed, cdr_id=self._ids.new(), now=self._clock.now())
         if isinstance(decision, Cdr):
             decision = await self._with_signed_values(completed, decision)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from gateway.core.cdrs import price_cuts_of
 from gateway.core.drivers import end_session, identify, takes_over
 from gateway.core.facts import fact_of, is_same_token, start_key_of
 from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order, is_new
@@ -91,7 +92,8 @@ class Transactions:
         ledger, fact = session.ledger, fact_of(event)
         if session.sealed_cdr_id is not None or not is_new(ledger, fact) or not is_in_order(ledger, fact):
             return None
-        return _save_session(_with_ledger(session, extend_ledger(ledger, fact)), False, fact)
+        changed = extend_ledger(ledger, fact, price_cuts_of(session.terms))
+        return _save_session(_with_ledger(session, changed), False, fact)
 
     async def _take(self, event: TransactionReported) -> TransactionAnswer:
         session = self._find_in_memory(event) or await self._find(event)
@@ -195,6 +197,9 @@ class Transactions:
         )
         if authorization is not None:
             session = self._identify(session, event.id_token, authorization)
+        cuts = price_cuts_of(session.terms)
+        if not cuts.is_empty:
+            session = _with_ledger(session, begin_ledger(fact, cuts))
         session = self._schedule(end_session(session), self._clock.now())
         await self._store.commit([SaveSession(session, write_terms=True, fact=fact)])
         log.info(
@@ -260,17 +265,29 @@ class Transactions:
         changed = session
         tells_driver = event.id_token is not None and not is_same_token(event.id_token, session.id_token)
         if not tells_driver and is_in_order(session.ledger, fact):
-            ledger = extend_ledger(session.ledger, fact)
+            ledger = extend_ledger(session.ledger, fact, price_cuts_of(session.terms))
         else:
             facts = [*await self._store.load_facts(session.id), fact]
             if authorization is not None and takes_over(session, fact, authorization, facts):
                 changed = self._identify(session, fact.id_token, authorization)
-            ledger = fold_facts(facts, changed.id_token)
+            ledger = fold_facts(facts, changed.id_token, price_cuts_of(session.terms))
         changed = _with_ledger(changed, ledger)
         if _tells_place(event, session) or is_start:
             changed = self._move(changed, event)
+        changed = await self.cut_anew(changed, session.terms, fact)
         answer = await self._save(session, changed, fact)
         return replace(answer, authorization=authorization)
+
+    async def cut_anew(self, session: Session, before: Terms, *facts: Fact) -> Session:
+        """The session under terms other than those `before`: folded anew where its price changes elsewhere now.
+
+        `facts` are those of its facts that are not stored yet.
+        """
+        cuts = price_cuts_of(session.terms)
+        if session.terms is before or cuts == price_cuts_of(before):
+            return session
+        stored = await self._store.load_facts(session.id)
+        return _with_ledger(session, fold_facts([*stored, *facts], session.id_token, cuts))
 
     async def _save(self, session: Session, changed: Session, fact: Fact) -> TransactionAnswer:
         ledger = changed.ledger
@@ -331,10 +348,11 @@ class Transactions:
         already."""
         if not is_new(session.ledger, fact) and await self._store.has_fact(session.id, fact.key):
             return ()
+        cuts = price_cuts_of(session.terms)
         if is_in_order(session.ledger, fact):
-            ledger = extend_ledger(session.ledger, fact)
+            ledger = extend_ledger(session.ledger, fact, cuts)
         else:
-            ledger = fold_facts([*await self._store.load_facts(session.id), fact], session.id_token)
+            ledger = fold_facts([*await self._store.load_facts(session.id), fact], session.id_token, cuts)
         return (SaveSession(_with_ledger(session, ledger), fact=fact),)
 
     async def abandon(self, session: Session, now: datetime) -> None:
@@ -343,7 +361,8 @@ class Transactions:
         fact = Fact(
             kind=FactKind.ABANDONED, key="abandoned", at=at, at_raw="", received_at=now, message_id="", stop_reason=None
         )
-        ledger = fold_facts([*await self._store.load_facts(session.id), fact], session.id_token)
+        facts = [*await self._store.load_facts(session.id), fact]
+        ledger = fold_facts(facts, session.id_token, price_cuts_of(session.terms))
         ended = end_session(_with_ledger(session, ledger))
         if ended.status is SessionStatus.COMPLETED:
             ended = replace(ended, seal_due_at=now)

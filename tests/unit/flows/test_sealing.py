@@ -320,6 +320,36 @@ async def test_a_tariff_with_restrictions_is_billed_by_them(stage: Stage) -> Non
     assert cdr.totals.energy.before_taxes == Decimal("0.50") + (cdr.energy_wh - 1000) / 1000
 
 
+async def test_energy_before_and_after_a_price_change_is_what_the_readings_say(stage: Stage) -> None:
+    cheap = replace(energy_price("0.50"), restrictions=Restrictions(max_duration_s=900))
+    await stage.provide(SaveTariff(replace(TARIFF, elements=(cheap, energy_price("1.00")))))
+
+    await stage.send_all(start(), metered(10, 5000), metered(20, 6000), stop(30, 6000))
+    running = await stage.load_session()
+    await stage.wait(5)
+
+    (cdr,) = await stage.load_cdrs()
+    assert [(period.start_at, period.energy_wh) for period in running.ledger.periods] == [
+        (after(0), 4500),
+        (after(15), 500),
+    ]
+    assert [period.energy_wh for period in cdr.periods] == [4500, 500]
+    assert cdr.totals.cost.before_taxes == Decimal("2.75")
+
+
+async def test_a_tariff_that_came_late_cuts_the_session_by_its_readings(stage: Stage) -> None:
+    await stage.provide(SaveTariff(replace(TARIFF, start_at=after(10))))
+    await stage.send_all(start(), metered(10, 5000), metered(20, 6000), stop(30, 6000))
+    await stage.wait(5)
+    cheap = replace(energy_price("0.50"), restrictions=Restrictions(max_duration_s=900))
+
+    await inventory_of(stage).put_tariff(replace(TARIFF, elements=(cheap, energy_price("1.00"))))
+    await stage.tick()
+
+    (cdr,) = await stage.load_cdrs()
+    assert [period.energy_wh for period in cdr.periods] == [4500, 500]
+
+
 async def test_a_party_may_round_its_bills_to_the_currency(stage: Stage) -> None:
     stage.rules = replace(RULES, round_to={TARIFF.party: 2})
     await stage.reopen()
