@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import structlog
@@ -16,15 +14,10 @@ from gateway.config import TlsSettings
 from gateway.console.parts import HealthReport, Parts
 from gateway.console.probe import StoreProbe
 from gateway.console.server import Console
-from gateway.core.doubts import DoubtRules
-from gateway.core.status import StatusRules
-from gateway.domain.ids import PartyId, party_id_of
-from gateway.domain.locations import EvseStatus
+from gateway.domain.ids import party_id_of
 from gateway.domain.partners import PartnerRole
 from gateway.errors import SettingsError
 from gateway.flows.admission import AdmissionRules, Doorkeeper
-from gateway.flows.authorization import Authorizer
-from gateway.flows.availability import Availability
 from gateway.flows.corrections import Corrections
 from gateway.flows.inventory import Inventory
 from gateway.flows.local_tokens import LocalTokens
@@ -33,32 +26,25 @@ from gateway.flows.memory import Memory
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
-from gateway.flows.sealing import Sealing
-from gateway.flows.signatures import Signatures
-from gateway.flows.station_events import BootRules, StationEvents
 from gateway.flows.timekeeper import Timekeeper
 from gateway.flows.tokens import TokenInbox
 from gateway.flows.trace import TraceRing
-from gateway.flows.transactions import SealRules, Transactions
 from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.exchange import VERSIONS_PATH, Edge, PageLimits
 from gateway.ocpi.server import Listener, OcpiServer
 from gateway.ocpi.versions import VERSIONS as OCPI_VERSIONS
 from gateway.ocpp.server import OcppServer
-from gateway.ocpp.settings import Settings as OcppRules
-from gateway.ocpp.version import Metering
 from gateway.ocpp.versions import VERSIONS as OCPP_VERSIONS
 from gateway.ops.clock import RandomIds, SystemClock
 from gateway.ops.secrets import FileSecrets, load_console_token, load_secrets
-from gateway.ops.signatures import EcdsaVerifier
 from gateway.ops.systemd import notify
 from gateway.ports import Change, Clock, SavePartner
 from gateway.store.sqlite import SqliteStore
+from gateway.wiring import NOBODY, build_station_flows, doubt_rules_of, ocpp_rules_of, parties_of
 
 log = structlog.get_logger(__name__)
 
 DRAIN_S = 10.0
-NOBODY = PartyId(country_code="XX", party_id="GWY")
 
 
 class Gateway:
@@ -105,52 +91,19 @@ class Gateway:
         store = await SqliteStore.open(config.store_url, publish, clock, synchronous=config.store.synchronous)
         self._stack.push_async_callback(store.close)
         trace = TraceRing(clock)
-        authorizer = Authorizer(store)
-        seal_rules = SealRules(
-            seal_after_s=config.sessions.seal_after_s,
-            gap_wait_s=config.sessions.gap_wait_s,
-            ghost_after_s=config.sessions.ghost_after_s,
-            round_to=_roundings(config),
-        )
-        availability = Availability(
-            store,
-            memory,
-            clock,
-            mailboxes,
-            StatusRules(
-                preparing_is=EvseStatus(config.ocpp.preparing_is), finishing_is=EvseStatus(config.ocpp.finishing_is)
-            ),
-            offline_grace_s=config.ocpp.offline_grace_s,
-            restart_grace_s=config.ocpp.restart_grace_s,
-        )
-        transactions = Transactions(store, memory, clock, ids, authorizer, seal_rules)
-        signatures = Signatures(store, memory, EcdsaVerifier())
-        doubts = _doubt_rules(config)
-        sealing = Sealing(
-            store, memory, clock, ids, mailboxes, transactions, availability, seal_rules, signatures, doubts
-        )
+        flows = build_station_flows(config, store=store, memory=memory, clock=clock, ids=ids, mailboxes=mailboxes)
+        availability, sealing, signatures = flows.availability, flows.sealing, flows.signatures
         await memory.load(store)
         partners.on_changes([SavePartner(partner) for partner in memory.partners.values()])
         availability.begin()
-        events = StationEvents(
-            store,
-            memory,
-            clock,
-            authorizer,
-            availability,
-            transactions,
-            BootRules(
-                heartbeat_interval_s=config.ocpp.heartbeat_interval_s, pending_retry_s=config.ocpp.pending_retry_s
-            ),
-        )
         rules = AdmissionRules(unknown_stations=config.ocpp.unknown_stations)
         stations_edge = OcppServer(
             doorkeeper=Doorkeeper(store, memory, clock, secrets, rules),
-            stories=events,
+            stories=flows.events,
             mailboxes=mailboxes,
             clock=clock,
             trace=trace,
-            settings=_ocpp_rules(config),
+            settings=ocpp_rules_of(config),
         )
         keeper = Timekeeper(store, clock, sealing, availability, trace)
         self._stack.push_async_callback(mailboxes.drained)
@@ -179,7 +132,7 @@ class Gateway:
                 secrets=secrets,
                 clock=clock,
                 trace=trace,
-                parties=_parties(config),
+                parties=parties_of(config),
                 public_url=public_url,
                 limits=_page_limits(config),
             ),
@@ -206,7 +159,7 @@ class Gateway:
                 inventory=Inventory(
                     store=store,
                     memory=memory,
-                    parties=_parties(config),
+                    parties=parties_of(config),
                     published_status=availability.published_status,
                     on_placed=sealing.on_placed,
                 ),
@@ -220,7 +173,7 @@ class Gateway:
                     ids=ids,
                     mailboxes=mailboxes,
                     signatures=signatures,
-                    doubt_rules=doubts,
+                    doubt_rules=doubt_rules_of(config),
                 ),
                 sealing=sealing,
                 versions_url=public_url + VERSIONS_PATH,
@@ -267,53 +220,14 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
         await task
 
 
-def _ocpp_rules(config: Config) -> OcppRules:
-    ocpp = config.ocpp
-    return OcppRules(
-        fallback_version=ocpp.fallback_version,
-        is_tolerant=not ocpp.strict_pending,
-        compression=ocpp.compression,
-        max_message_bytes=ocpp.max_message_bytes,
-        max_handshakes=ocpp.handshakes_in_flight,
-        ping_silence_s=ocpp.ping_interval_s,
-        call_timeout_s=ocpp.call_timeout_s,
-        settle_s=ocpp.settle_delay_s,
-        heartbeat_s=ocpp.heartbeat_interval_s,
-        metering=Metering(interval_s=ocpp.metering_interval_s) if ocpp.configure_metering else None,
-    )
-
-
-def _doubt_rules(config: Config) -> DoubtRules:
-    review = config.review
-    hours, kwh = review.max_duration_h, review.max_energy_kwh
-    return DoubtRules(
-        hold_flags=frozenset(review.hold_flags),
-        power_factor=Decimal(str(review.power_factor)),
-        max_energy_wh=None if kwh is None else Decimal(str(kwh)) * 1000,
-        max_duration=None if hours is None else timedelta(hours=hours),
-    )
-
-
 def _page_limits(config: Config) -> PageLimits:
     limit = config.ocpi.page_limit
     return PageLimits(locations=limit, sessions=limit, cdrs=limit, tariffs=limit)
 
 
-def _parties(config: Config) -> tuple[PartyId, ...]:
-    return tuple(party_id_of(party.country_code, party.party_id) for party in config.ocpi.parties) or (NOBODY,)
-
-
-def _roundings(config: Config) -> dict[PartyId, int]:
-    return {
-        party_id_of(party.country_code, party.party_id): party.round_to
-        for party in config.ocpi.parties
-        if party.round_to is not None
-    }
-
-
 def _roles(config: Config) -> list[PartnerRole]:
     names = {party_id_of(party.country_code, party.party_id): party.name for party in config.ocpi.parties}
-    return [PartnerRole(party=party, role="CPO", name=names.get(party, "Gateway")) for party in _parties(config)]
+    return [PartnerRole(party=party, role="CPO", name=names.get(party, "Gateway")) for party in parties_of(config)]
 
 
 def _check_parties(config: Config) -> None:

@@ -1,0 +1,113 @@
+"""What the running gateway and a replay wire alike: the stories of stations, from settings."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from gateway.config import Settings as Config
+from gateway.core.doubts import DoubtRules
+from gateway.core.status import StatusRules
+from gateway.domain.ids import PartyId, party_id_of
+from gateway.domain.locations import EvseStatus
+from gateway.flows.authorization import Authorizer
+from gateway.flows.availability import Availability
+from gateway.flows.mailbox import Mailboxes
+from gateway.flows.memory import Memory
+from gateway.flows.sealing import Sealing
+from gateway.flows.signatures import Signatures
+from gateway.flows.station_events import BootRules, StationEvents
+from gateway.flows.transactions import SealRules, Transactions
+from gateway.ocpp.settings import Settings as OcppRules
+from gateway.ocpp.version import Metering
+from gateway.ops.signatures import EcdsaVerifier
+from gateway.ports import Clock, Ids, Store
+
+NOBODY = PartyId(country_code="XX", party_id="GWY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationFlows:
+    """The stories of stations around one store.  Load the memory, then `availability.begin()`."""
+
+    availability: Availability
+    transactions: Transactions
+    signatures: Signatures
+    sealing: Sealing
+    events: StationEvents
+
+
+def build_station_flows(
+    config: Config, *, store: Store, memory: Memory, clock: Clock, ids: Ids, mailboxes: Mailboxes
+) -> StationFlows:
+    """The flows as the settings want them."""
+    authorizer = Authorizer(store)
+    rules = SealRules(
+        seal_after_s=config.sessions.seal_after_s,
+        gap_wait_s=config.sessions.gap_wait_s,
+        ghost_after_s=config.sessions.ghost_after_s,
+        round_to=_roundings(config),
+    )
+    availability = Availability(
+        store,
+        memory,
+        clock,
+        mailboxes,
+        StatusRules(
+            preparing_is=EvseStatus(config.ocpp.preparing_is), finishing_is=EvseStatus(config.ocpp.finishing_is)
+        ),
+        offline_grace_s=config.ocpp.offline_grace_s,
+        restart_grace_s=config.ocpp.restart_grace_s,
+    )
+    transactions = Transactions(store, memory, clock, ids, authorizer, rules)
+    signatures = Signatures(store, memory, EcdsaVerifier())
+    doubts = doubt_rules_of(config)
+    sealing = Sealing(store, memory, clock, ids, mailboxes, transactions, availability, rules, signatures, doubts)
+    boot_rules = BootRules(
+        heartbeat_interval_s=config.ocpp.heartbeat_interval_s, pending_retry_s=config.ocpp.pending_retry_s
+    )
+    events = StationEvents(store, memory, clock, authorizer, availability, transactions, boot_rules)
+    return StationFlows(
+        availability=availability, transactions=transactions, signatures=signatures, sealing=sealing, events=events
+    )
+
+
+def ocpp_rules_of(config: Config) -> OcppRules:
+    """What the settings say of connections."""
+    ocpp = config.ocpp
+    return OcppRules(
+        fallback_version=ocpp.fallback_version,
+        is_tolerant=not ocpp.strict_pending,
+        compression=ocpp.compression,
+        max_message_bytes=ocpp.max_message_bytes,
+        max_handshakes=ocpp.handshakes_in_flight,
+        ping_silence_s=ocpp.ping_interval_s,
+        call_timeout_s=ocpp.call_timeout_s,
+        settle_s=ocpp.settle_delay_s,
+        heartbeat_s=ocpp.heartbeat_interval_s,
+        metering=Metering(interval_s=ocpp.metering_interval_s) if ocpp.configure_metering else None,
+    )
+
+
+def doubt_rules_of(config: Config) -> DoubtRules:
+    """What the settings say of sessions that a person must look at."""
+    review = config.review
+    hours, kwh = review.max_duration_h, review.max_energy_kwh
+    return DoubtRules(
+        hold_flags=frozenset(review.hold_flags),
+        power_factor=Decimal(str(review.power_factor)),
+        max_energy_wh=None if kwh is None else Decimal(str(kwh)) * 1000,
+        max_duration=None if hours is None else timedelta(hours=hours),
+    )
+
+
+def parties_of(config: Config) -> tuple[PartyId, ...]:
+    """The parties we speak for; a placeholder where none is configured."""
+    return tuple(party_id_of(party.country_code, party.party_id) for party in config.ocpi.parties) or (NOBODY,)
+
+
+def _roundings(config: Config) -> dict[PartyId, int]:
+    return {
+        party_id_of(party.country_code, party.party_id): party.round_to
+        for party in config.ocpi.parties
+        if party.round_to is not None
+    }
