@@ -1,5 +1,6 @@
 """`/tokens`: the operator's own word about cards."""
 
+from datetime import datetime
 from typing import Any, Self
 
 from aiohttp import web
@@ -33,31 +34,35 @@ async def list_tokens(request: web.Request) -> web.Response:
     """Local tokens, and the uids that are refused because several eMSPs have a valid token with them."""
     local_tokens = request.app[PARTS].local_tokens
     body = {
-        "tokens": [_render_token(token) for token in await local_tokens.list()],
+        "tokens": [render_local_token(token) for token in await local_tokens.list()],
         "ambiguous_uids": list(await local_tokens.list_ambiguous_uids()),
     }
     return answer(body)
 
 
 async def get_token(request: web.Request) -> web.Response:
-    return answer(_render_token(await request.app[PARTS].local_tokens.load(request.match_info["uid"])))
+    return answer(render_local_token(await request.app[PARTS].local_tokens.load(request.match_info["uid"])))
 
 
 async def put_token(request: web.Request) -> web.Response:
     parts, uid = request.app[PARTS], request.match_info["uid"]
-    given = parse_model(LocalTokenInput, {"uid": uid, **await read_object(request)})
+    given = parse_local_token(await read_object(request), uid=uid, now=parts.clock.now())
+    token, is_new = await parts.local_tokens.put(given)
+    return answer(render_local_token(token), 201 if is_new else 200)
+
+
+def parse_local_token(data: dict[str, Any], *, uid: str, now: datetime) -> LocalToken:
+    """The operator's word about the card `uid`; raises BodyError."""
+    given = parse_model(LocalTokenInput, {"uid": uid, **data})
     if given.uid.casefold() != uid.casefold():
         raise WireError("$.uid", "is not the uid in the address")
-    token, is_new = await parts.local_tokens.put(
-        LocalToken(
-            uid=given.uid,
-            last_updated=parts.clock.now(),
-            status=given.status,
-            group_id=given.group_id,
-            preferred_partner_id=given.preferred_partner,
-        )
+    return LocalToken(
+        uid=given.uid,
+        last_updated=now,
+        status=given.status,
+        group_id=given.group_id,
+        preferred_partner_id=given.preferred_partner,
     )
-    return answer(_render_token(token), 201 if is_new else 200)
 
 
 async def delete_token(request: web.Request) -> web.Response:
@@ -65,7 +70,7 @@ async def delete_token(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-def _render_token(token: LocalToken) -> dict[str, Any]:
+def render_local_token(token: LocalToken) -> dict[str, Any]:
     return {
         "uid": token.uid,
         "status": token.status,

@@ -5,14 +5,17 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from gateway.console.answers import answer
-from gateway.console.bodies import parse_limits
+from gateway.console.answers import answer, render_body
+from gateway.console.bodies import BodyError, parse_limits
 from gateway.console.parts import PARTS
 from gateway.console.render_ledger import render_fact
 from gateway.domain.events import NoticeReported
+from gateway.flows.trace import FRAMES, is_cut
 from gateway.ports import LateFact, Quarantined, SaveIncident, TraceEntry
 
 MOST = 10_000
+MOST_EXPORTED = FRAMES
+"""An exported trace is all that there is of it."""
 
 
 async def get_health(request: web.Request) -> web.Response:
@@ -31,9 +34,17 @@ async def get_health(request: web.Request) -> web.Response:
 
 
 async def get_trace(request: web.Request) -> web.Response:
-    limit, _ = parse_limits(request, default=200, most=MOST)
+    """The latest entries as an array, or (`format=jsonl`) as a file that `gateway replay` takes."""
+    form = request.query.get("format", "json")
+    if form not in ("json", "jsonl"):
+        raise BodyError([("?format=", f"{form!r} is not one of json, jsonl")])
+    limit, _ = parse_limits(request, default=200 if form == "json" else MOST_EXPORTED, most=MOST_EXPORTED)
     entries = request.app[PARTS].trace.entries(request.query.get("station_id"), limit=limit)
-    return answer([_render_entry(entry) for entry in entries])
+    if form == "json":
+        return answer([_render_entry(entry) for entry in entries])
+    lines = b"".join(render_body(_render_line(entry)) + b"\n" for entry in entries)
+    headers = {"Content-Disposition": 'attachment; filename="trace.jsonl"'}
+    return web.Response(body=lines, content_type="application/x-ndjson", charset="utf-8", headers=headers)
 
 
 async def list_incidents(request: web.Request) -> web.Response:
@@ -70,6 +81,21 @@ def _render_entry(entry: TraceEntry) -> dict[str, Any]:
         "text": entry.text,
         "reason": entry.reason,
     }
+
+
+def _render_line(entry: TraceEntry) -> dict[str, Any]:
+    """A line of an export; the event `connected` names the version that is spoken from there on."""
+    line: dict[str, Any] = {
+        "at": entry.at,
+        "direction": entry.direction,
+        "station": entry.station_id,
+        "frame": entry.text,
+    }
+    if entry.reason is not None:
+        line["reason"] = entry.reason
+    if is_cut(entry.text):
+        line["is_cut"] = True
+    return line
 
 
 def _render_incident(incident: SaveIncident) -> dict[str, Any]:

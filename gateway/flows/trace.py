@@ -10,6 +10,8 @@ from gateway.ports import Clock, SaveIncident, TraceEntry
 FRAMES = 20_000
 BYTES = 32 * 1024 * 1024
 TEXT_LIMIT = 16_384
+CUT = "…"
+"""What ends a text that was longer than the limit."""
 QUIET = timedelta(seconds=10)
 """The same station failing in the same way within this time is written to disk once."""
 KNOWN_LIMIT = 10_000
@@ -72,8 +74,13 @@ class TraceRing:
 
     def _keep(self, station_id: str, direction: str, text: str, reason: str | None, at: datetime) -> None:
         if len(text) > TEXT_LIMIT:
-            text = text[:TEXT_LIMIT] + "…"
+            text = text[:TEXT_LIMIT] + CUT
         self._entries.append((at, station_id, direction, text, reason))
         self._bytes += len(text)
         while len(self._entries) > FRAMES or self._bytes > BYTES:
             self._bytes -= len(self._entries.popleft()[3])
+
+
+def is_cut(text: str) -> bool:
+    """Did the ring keep only the beginning of this text?"""
+    return len(text) == TEXT_LIMIT + len(CUT) and text.endswith(CUT)
