@@ -1,0 +1,1 @@
+"""A recorded trace through the same core, without network: how a case is reproduced."""
