@@ -4,7 +4,7 @@ A `Work` is data.  The store stamps `last_updated` and `revision`, commits all c
 stamped objects to its subscriber before the caller goes on: memory is what the store says, never what the caller hopes.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -14,6 +14,7 @@ from gateway.domain.events import MessageQuarantined, NoticeReported
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import EvseStatus, Location
 from gateway.domain.partners import Partner
+from gateway.domain.reports import BilledCdr
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
@@ -310,6 +311,18 @@ class Store(Protocol):
     """The operator's view: newest first, of every partner and of none."""
 
     async def list_cdrs(self, *, limit: int, offset: int = 0) -> Sequence[Cdr]: ...
+    async def list_billed(self, begin_at: datetime, end_at: datetime) -> Sequence[BilledCdr]: ...
+
+    """The bills of visits that ended in that time (`end_at` exclusive), by owner and ordinal."""
+
+    async def list_unbilled(self, begin_at: datetime, end_at: datetime) -> Sequence[Session]: ...
+
+    """Sessions without CDR that may have ended in that time: look at each one's end."""
+
+    async def load_cdr_renderings(self, cdr_id: str) -> Mapping[str, bytes]: ...
+
+    """The bytes by version, as they were first shown to the partner."""
+
     async def list_local_tokens(self) -> Sequence[LocalToken]: ...
     async def list_ambiguous_uids(self) -> Sequence[str]: ...
     async def list_deviations(self, station_id: str) -> Sequence[Deviation]: ...

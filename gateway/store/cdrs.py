@@ -7,12 +7,14 @@ seeks, and total and any offset are sums.
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import LargeBinary, Text, bindparam, case, cast, func, literal_column, select
+from sqlalchemy import LargeBinary, Text, bindparam, case, cast, exists, func, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from gateway.domain.cdrs import Cdr
+from gateway.domain.reports import BilledCdr
 from gateway.errors import ConflictError
 from gateway.ports import CdrRow, Page, PageAsked, SaveCdr
 from gateway.store.codec import from_us, to_us
@@ -73,6 +75,7 @@ def apply_cdr(tx: Transaction, change: SaveCdr, body: str) -> SaveCdr:
         party=str(cdr.party),
         last_updated_us=to_us(saved.last_updated),
         body=body,
+        ended_us=to_us(cdr.ended_at),
     )
     tx.insert(_INSERT, row, f"CDR {cdr.id}, or one for session {cdr.session_id},")
     tx.cdrs_made += 1
@@ -168,6 +171,45 @@ _LIST = cast(func.group_concat(cast(_SHOWN.c.body, Text), _COMMA), LargeBinary)
 _JOINED = compiled(select(func.count(), _LIST).select_from(_SHOWN))
 _PAGE = _page()
 _PAGE_OF_PARTY = _page(_OF_PARTY)
+
+
+_BILLED = compiled(
+    select(
+        cdrs.c.body,
+        cdrs.c.ordinal,
+        cdrs.c.last_updated_us,
+        exists().where(cdr_renderings.c.cdr_id == cdrs.c.id),
+    )
+    .where(cdrs.c.ended_us >= bindparam("from_us"), cdrs.c.ended_us < bindparam("to_us"))
+    .order_by(cdrs.c.owner, cdrs.c.ordinal)
+)
+_RENDERINGS = compiled(
+    select(cdr_renderings.c.version, cdr_renderings.c.body)
+    .where(cdr_renderings.c.cdr_id == bindparam("cdr_id"))
+    .order_by(cdr_renderings.c.version)
+)
+
+
+def list_billed(db: sqlite3.Connection, begin_at: datetime, end_at: datetime) -> list[BilledCdr]:
+    rows = db.execute(_BILLED.text, _BILLED.row(from_us=to_us(begin_at), to_us=to_us(end_at)))
+    return [_billed_of(_parse(body, ordinal, last_us), bool(is_shown)) for body, ordinal, last_us, is_shown in rows]
+
+
+def _billed_of(cdr: Cdr, is_shown: bool) -> BilledCdr:
+    return BilledCdr(
+        cdr_id=cdr.id,
+        session_id=cdr.session_id,
+        partner_id=cdr.partner_id,
+        currency=cdr.currency,
+        energy_wh=cdr.energy_wh,
+        cost=cdr.totals.cost,
+        is_credit=cdr.credit,
+        is_shown=None if cdr.partner_id is None else is_shown,
+    )
+
+
+def load_cdr_renderings(db: sqlite3.Connection, cdr_id: str) -> dict[str, bytes]:
+    return dict(_RENDERINGS.all(db, cdr_id=cdr_id))
 
 
 def find_cdr(db: sqlite3.Connection, cdr_id: str) -> Cdr | None:

@@ -52,9 +52,10 @@ async def connect_writer(path: Path, *, synchronous: str) -> Connection:
     )
 
 
-async def connect_reader(path: Path) -> Connection:
-    """Open a connection that cannot write."""
-    return await _connect(path, "PRAGMA query_only=1", "PRAGMA cache_size=-8192")
+async def connect_reader(path: Path, *, is_alone: bool = False) -> Connection:
+    """Open a connection that cannot write; `is_alone`: no writer of this process keeps the file, so it must not even
+    tidy up behind one that was killed."""
+    return await _connect(_read_only(path) if is_alone else path, "PRAGMA query_only=1", "PRAGMA cache_size=-8192")
 
 
 def refuse_old_sqlite(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
@@ -70,9 +71,19 @@ def store_down(error: sqlite3.Error) -> StoreDownError:
     return StoreDownError(f"The database failed: {error}. Check the disk (space, health) and who else has it open.")
 
 
-async def _connect(path: Path, *pragmas: str) -> Connection:
+def _read_only(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=ro"
+
+
+async def _connect(path: Path | str, *pragmas: str) -> Connection:
     def connector() -> sqlite3.Connection:
-        connection = sqlite3.connect(path, isolation_level=None, cached_statements=256, timeout=BUSY_TIMEOUT_S)
+        connection = sqlite3.connect(
+            path,
+            isolation_level=None,
+            cached_statements=256,
+            timeout=BUSY_TIMEOUT_S,
+            uri=isinstance(path, str),
+        )
         try:
             for pragma in pragmas:
                 connection.execute(pragma)

@@ -6,7 +6,7 @@ when the session begins and when its terms change.
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, func, literal_column, or_, select, update
@@ -36,6 +36,9 @@ from gateway.store.transaction import Transaction
 
 SPANS_LOOKED_AT = 8
 """Sessions of one plug follow each other: of those begun before a time, only the latest few can span it."""
+
+CLOCKS_AHEAD = timedelta(days=1)
+"""A session is written after it ended, but the end is told by its station's clock."""
 
 _TERMS = ObjectCodec(Terms)
 _inserted = copier(Session, Session, "created_no", "last_fact_no", "last_updated", "revision")
@@ -224,6 +227,13 @@ _UNSEALED = compiled(
         ),
     ).order_by(sessions.c.created_no)
 )
+_WITHOUT_CDR = compiled(
+    _SELECT.where(
+        sessions.c.sealed_cdr_id.is_(None),
+        sessions.c.started_us < bindparam("to_us"),
+        sessions.c.last_updated_us >= bindparam("from_us"),
+    ).order_by(sessions.c.created_no)
+)
 
 
 def _newest(*where: Any) -> Any:
@@ -285,6 +295,11 @@ def find_session_by_time(db: sqlite3.Connection, key: ConnectorKey, at: datetime
         at_us=to_us(at),
     )
     return next((session for session in map(_parse, rows) if _is_spanning(session, at)), None)
+
+
+def list_unbilled(db: sqlite3.Connection, begin_at: datetime, end_at: datetime) -> Sequence[Session]:
+    rows = _WITHOUT_CDR.all(db, from_us=to_us(begin_at - CLOCKS_AHEAD), to_us=to_us(end_at))
+    return [_parse(row) for row in rows]
 
 
 def list_sessions(db: sqlite3.Connection, *, limit: int, offset: int, station_id: str | None) -> Sequence[Session]:

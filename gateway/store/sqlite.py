@@ -1,7 +1,7 @@
 """The store on SQLite: one process, one file, one writer."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from gateway.domain.events import NoticeReported
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
 from gateway.domain.partners import Partner
+from gateway.domain.reports import BilledCdr
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
@@ -36,7 +37,8 @@ from gateway.store import cdrs, facts, journal, locations, partners, sessions, s
 from gateway.store.connection import Connection, connect_reader, connect_writer, refuse_old_sqlite
 from gateway.store.counters import ReserveNumbers
 from gateway.store.lock import DirectoryLock
-from gateway.store.migrations import upgrade
+from gateway.store.migrations import HEAD, upgrade
+from gateway.store.migrations.runner import read_revision
 from gateway.store.writer import Limits, Writer
 
 TRANSACTION_NUMBERS = "transaction_no"
@@ -53,7 +55,7 @@ class _Numbers:
 class SqliteStore:
     """`ports.Store` on a SQLite file.  Make one with `open`, end it with `close`."""
 
-    def __init__(self, lock: DirectoryLock, connections: Sequence[Connection], writer: Writer) -> None:
+    def __init__(self, lock: DirectoryLock | None, connections: Sequence[Connection], writer: Writer) -> None:
         self._lock = lock
         # Points apart from lists: a card must not wait for a long page.
         self._writer_connection, self._points, self._lists = connections
@@ -86,12 +88,40 @@ class SqliteStore:
             raise
         return cls(lock, opened, Writer(opened[0], publish, clock.now, limits))
 
+    @classmethod
+    async def open_to_read(cls, url: str | Path, clock: Clock) -> "SqliteStore":
+        """Open the database of a gateway that may be running, or not: nothing is written, migrated or locked.
+
+        Raises SettingsError where there is none, or one of another version.
+        """
+        refuse_old_sqlite()
+        path = parse_sqlite_url(url)
+        revision = await asyncio.to_thread(read_revision, path)
+        if revision is None:
+            raise SettingsError(f"there is no database at {path}: name the settings of the gateway with --config")
+        if revision != HEAD:
+            raise SettingsError(
+                f"{path} is of another version (its schema is {revision}, this program's {HEAD}): use the program of "
+                "the gateway that runs on it, or start this one once to migrate it"
+            )
+        opened: list[Connection] = []
+        try:
+            opened += [await connect_reader(path, is_alone=True) for _ in range(3)]
+        except BaseException:
+            for connection in opened:
+                await connection.close()
+            raise
+        writer = Writer(opened[0], _publish_nothing, clock.now, None)
+        await writer.close()
+        return cls(None, opened, writer)
+
     async def close(self) -> None:
         """Finish the queued Works and close; afterwards everything raises StoreDownError."""
         await self._writer.close()
         for connection in (self._points, self._lists, self._writer_connection):
             await connection.close()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     @property
     def queued_rows(self) -> int:
@@ -209,6 +239,15 @@ class SqliteStore:
     async def list_cdrs(self, *, limit: int, offset: int = 0) -> Sequence[Cdr]:
         return await self._lists.run(cdrs.list_cdrs, limit=limit, offset=offset)
 
+    async def list_billed(self, begin_at: datetime, end_at: datetime) -> Sequence[BilledCdr]:
+        return await self._lists.run(cdrs.list_billed, begin_at, end_at)
+
+    async def list_unbilled(self, begin_at: datetime, end_at: datetime) -> Sequence[Session]:
+        return await self._lists.run(sessions.list_unbilled, begin_at, end_at)
+
+    async def load_cdr_renderings(self, cdr_id: str) -> Mapping[str, bytes]:
+        return await self._points.run(cdrs.load_cdr_renderings, cdr_id)
+
     async def list_local_tokens(self) -> Sequence[LocalToken]:
         return await self._lists.run(tokens.list_local_tokens)
 
@@ -229,6 +268,10 @@ class SqliteStore:
 
     async def list_incidents(self, station_id: str | None, *, limit: int) -> Sequence[SaveIncident]:
         return await self._lists.run(journal.list_incidents, station_id, limit=limit)
+
+
+def _publish_nothing(_changes: Sequence[Change]) -> None:
+    """Nothing is written, so there is nothing to tell."""
 
 
 def parse_sqlite_url(url: str | Path) -> Path:

@@ -135,9 +135,11 @@ cdrs = Table(
     Column("party", Text, nullable=False),
     Column("last_updated_us", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
+    Column("ended_us", BigInteger, nullable=False),
     UniqueConstraint("owner", "ordinal"),
     UniqueConstraint("session_id", "correction_no"),
 )
+Index("ix_cdrs_ended", cdrs.c.ended_us, cdrs.c.owner)
 Index("ix_cdrs_window", cdrs.c.owner, cdrs.c.last_updated_us, cdrs.c.ordinal, cdrs.c.party)
 
 cdr_renderings = Table(

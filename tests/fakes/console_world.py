@@ -13,6 +13,7 @@ from gateway.domain.cdrs import Cdr
 from gateway.domain.ids import PartyId, station_key
 from gateway.domain.locations import Evse, EvseStatus, Location
 from gateway.domain.partners import Endpoint, PartnerRole
+from gateway.domain.reports import BilledCdr
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import Deviation
 from gateway.domain.tokens import LocalToken, Token
@@ -78,6 +79,7 @@ class ConsoleStore:
         self.local_tokens: dict[str, LocalToken] = {}
         self.ambiguous_uids: list[str] = []
         self.deviations: list[Deviation] = []
+        self.billed_at = NOW
         self.lists: dict[str, list[Any]] = {}
 
     async def commit(self, work: Sequence[Change], *, bulk: bool = False) -> Sequence[Change]:
@@ -145,6 +147,12 @@ class ConsoleStore:
 
     async def load_late_facts(self, session_id: str) -> Sequence[LateFact]:
         return [late for late in self.late_facts if late.session_id == session_id]
+
+    async def list_billed(self, begin_at: datetime, end_at: datetime) -> Sequence[BilledCdr]:
+        return [one for one in self.lists.get("billed", []) if begin_at <= self.billed_at < end_at]
+
+    async def list_unbilled(self, begin_at: datetime, end_at: datetime) -> Sequence[Session]:
+        return [session for session in self.sessions if session.sealed_cdr_id is None]
 
     async def list_deviations(self, station_id: str) -> Sequence[Deviation]:
         return [one for one in self.deviations if station_key(one.station_id) == station_key(station_id)]

@@ -197,6 +197,21 @@ def test_bills_of_before_are_the_first_of_their_sessions_and_keep_their_bytes(pa
         assert row == (7, "C1", "S1", "P1", 3, 5, '{"id": "C1"}', 0)
         with pytest.raises(sqlite3.IntegrityError):
             database.execute(
-                "INSERT INTO cdrs (id, session_id, owner, ordinal, party, last_updated_us, body, correction_no)"
-                " VALUES ('C2', 'S1', 'P1', 4, 'NL*ABC', 6, '{}', 0)"
+                "INSERT INTO cdrs (id, session_id, owner, ordinal, party, last_updated_us, body, correction_no,"
+                " ended_us) VALUES ('C2', 'S1', 'P1', 4, 'NL*ABC', 6, '{}', 0, 0)"
             )
+
+
+def test_bills_of_before_are_found_by_the_end_that_they_tell(path: Path) -> None:
+    upgrade(path, head="0003")
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executemany(
+            "INSERT INTO cdrs (id, session_id, owner, ordinal, party, last_updated_us, body, correction_no)"
+            " VALUES (?, ?, 'P1', ?, 'NL*ABC', 5, ?, 0)",
+            [(f"C{no}", f"S{no}", no, f'{{"ended_at": {no * 10}}}') for no in (1, 2)],
+        )
+
+    upgrade(path)
+
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT id, ended_us FROM cdrs ORDER BY id").fetchall() == [("C1", 10), ("C2", 20)]
