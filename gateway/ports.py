@@ -4,13 +4,14 @@ A `Work` is data.  The store stamps `last_updated` and `revision`, commits all c
 stamped objects to its subscriber before the caller goes on: memory is what the store says, never what the caller hopes.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from gateway.domain.cdrs import Cdr
 from gateway.domain.events import MessageQuarantined, NoticeReported
+from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import EvseStatus, Location
 from gateway.domain.partners import Partner
@@ -319,9 +320,9 @@ class Store(Protocol):
 
     """Sessions without CDR that may have ended in that time: look at each one's end."""
 
-    async def load_cdr_renderings(self, cdr_id: str) -> Mapping[str, bytes]: ...
+    async def load_shown_cdr(self, cdr_id: str) -> Sequence[ShownCdr]: ...
 
-    """The bytes by version, as they were first shown to the partner."""
+    """The bill as its partner was first shown it, in each version."""
 
     async def list_local_tokens(self) -> Sequence[LocalToken]: ...
     async def list_ambiguous_uids(self) -> Sequence[str]: ...

@@ -23,7 +23,15 @@ from gateway.core.registers import (
     is_leap,
     is_rounding,
 )
-from gateway.core.timeline import Point, earliest_of, latest_of, points_of, timeline_of
+from gateway.core.timeline import (
+    Point,
+    earliest_of,
+    is_of_session,
+    latest_of,
+    points_of,
+    timeline_of,
+    told_timeline_of,
+)
 from gateway.domain.money import ZERO
 from gateway.domain.quick import copier, freezer
 from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase, Track
@@ -105,6 +113,36 @@ def fold_facts(facts: Sequence[Fact], driver: IdToken | None = None, cuts: Cuts 
     return _ledger_of(draft)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One moment of a session, told by `fact` (None: the driver became known), and the ledger before and after it.
+
+    `after` is None where the moment is no part of the session, which had not begun or was over.
+    """
+
+    point: Point
+    fact: Fact | None
+    before: Ledger
+    after: Ledger | None
+
+
+def walk_facts(
+    facts: Sequence[Fact], driver: IdToken | None = None, cuts: Cuts = NO_CUTS
+) -> tuple[Sequence[Moment], Sequence[Fact]]:
+    """The fold of `fold_facts`, moment by moment, for whoever tells its story; and the facts, each at the time at which
+    it counts."""
+    began_at, told, settled = told_timeline_of(facts, driver)
+    draft = _Draft(started_at=began_at, periods=(Period(start_at=began_at, phase=Phase.CHARGING),), last_at=facts[0].at)
+    moments = []
+    for point, fact in told:
+        before = _snapshot_of(draft)
+        is_part = draft.ended_at is None and is_of_session(point, began_at)
+        if is_part:
+            _take(draft, point, cuts)
+        moments.append(Moment(point=point, fact=fact, before=before, after=_snapshot_of(draft) if is_part else None))
+    return moments, settled
+
+
 @dataclass(slots=True, kw_only=True)
 class _Draft:
     """A ledger that is being written: the fields are those of `Ledger`."""
@@ -132,6 +170,7 @@ class _Draft:
 
 _draft_of = copier(Ledger, _Draft)
 _ledger_of = freezer(_Draft, Ledger)
+_snapshot_of = copier(_Draft, Ledger)
 
 
 def _take(draft: _Draft, point: Point, cuts: Cuts) -> None:

@@ -58,14 +58,38 @@ def timeline_of(facts: Sequence[Fact], driver: IdToken | None) -> tuple[datetime
     part of it.  A driver who became known later than the start is a moment of its own.
     """
     settled = _settle_times(sorted(facts, key=_by_receipt))
-    starts = [fact.at for fact in settled if fact.kind is FactKind.STARTED]
-    began_at = min(starts) if starts else min(map(earliest_of, settled))
-    points = [point for fact in settled for point in points_of(fact) if point[0] >= began_at or point[1] == STATE]
+    began_at = _beginning_of(settled)
+    points = [point for fact in settled for point in points_of(fact) if is_of_session(point, began_at)]
     identified_at = _identified_at(settled, driver)
     if identified_at is not None and identified_at > began_at:
         points.append((identified_at, IDENTIFIED, 0, None))
     points.sort(key=_by_time)
     return began_at, points
+
+
+def told_timeline_of(
+    facts: Sequence[Fact], driver: IdToken | None
+) -> tuple[datetime, list[tuple[Point, Fact | None]], list[Fact]]:
+    """The same, each moment with the fact that tells it (None: the driver became known), also those that are no part of
+    the session (`is_of_session`); and the facts, each at the time at which it counts."""
+    settled = _settle_times(sorted(facts, key=_by_receipt))
+    began_at = _beginning_of(settled)
+    told: list[tuple[Point, Fact | None]] = [(point, fact) for fact in settled for point in points_of(fact)]
+    identified_at = _identified_at(settled, driver)
+    if identified_at is not None and identified_at > began_at:
+        told.append(((identified_at, IDENTIFIED, 0, None), None))
+    told.sort(key=lambda one: _by_time(one[0]))
+    return began_at, told, settled
+
+
+def is_of_session(point: Point, began_at: datetime) -> bool:
+    """What is told of the time before the start is no part of the session; the state in which it began is."""
+    return point[0] >= began_at or point[1] == STATE
+
+
+def _beginning_of(settled: Sequence[Fact]) -> datetime:
+    starts = [fact.at for fact in settled if fact.kind is FactKind.STARTED]
+    return min(starts) if starts else min(map(earliest_of, settled))
 
 
 def earliest_of(fact: Fact) -> datetime:

@@ -14,10 +14,11 @@ from sqlalchemy import LargeBinary, Text, bindparam, case, cast, exists, func, l
 from sqlalchemy.dialects import sqlite
 
 from gateway.domain.cdrs import Cdr
+from gateway.domain.explanations import ShownCdr
 from gateway.domain.reports import BilledCdr
 from gateway.errors import ConflictError
 from gateway.ports import CdrRow, Page, PageAsked, SaveCdr
-from gateway.store.codec import from_us, to_us
+from gateway.store.codec import from_us, from_us_or_none, to_us
 from gateway.store.objects import ObjectCodec
 from gateway.store.paging import LAST_US, page_of
 from gateway.store.stamps import later
@@ -32,9 +33,9 @@ _OF_PARTY = cdrs.c.party == bindparam("party")
 _INSERT = insert_row(cdrs, without=["created_no"])
 _KEEP_RENDERING = compiled(
     sqlite.insert(cdr_renderings)
-    .values({name: bindparam(name) for name in ("cdr_id", "version", "body")})
+    .values({name: bindparam(name) for name in ("cdr_id", "version", "body", "shown_us")})
     .on_conflict_do_nothing(),
-    *("cdr_id", "version", "body"),
+    *("cdr_id", "version", "body", "shown_us"),
 )
 _LAST = compiled(
     select(cdrs.c.ordinal, cdrs.c.last_updated_us).where(_OF_OWNER).order_by(cdrs.c.ordinal.desc()).limit(1)
@@ -101,7 +102,9 @@ def prepare_renderings(change: KeepCdrRenderings) -> tuple[None, int]:
 
 
 def apply_renderings(tx: Transaction, change: KeepCdrRenderings, _: None) -> KeepCdrRenderings:
-    tx.db.executemany(_KEEP_RENDERING.text, [(cdr_id, change.version, body) for cdr_id, body in change.bodies])
+    tx.db.executemany(
+        _KEEP_RENDERING.text, [(cdr_id, change.version, body, tx.now_us) for cdr_id, body in change.bodies]
+    )
     return change
 
 
@@ -184,7 +187,7 @@ _BILLED = compiled(
     .order_by(cdrs.c.owner, cdrs.c.ordinal)
 )
 _RENDERINGS = compiled(
-    select(cdr_renderings.c.version, cdr_renderings.c.body)
+    select(cdr_renderings.c.version, cdr_renderings.c.shown_us, cdr_renderings.c.body)
     .where(cdr_renderings.c.cdr_id == bindparam("cdr_id"))
     .order_by(cdr_renderings.c.version)
 )
@@ -208,8 +211,11 @@ def _billed_of(cdr: Cdr, is_shown: bool) -> BilledCdr:
     )
 
 
-def load_cdr_renderings(db: sqlite3.Connection, cdr_id: str) -> dict[str, bytes]:
-    return dict(_RENDERINGS.all(db, cdr_id=cdr_id))
+def load_shown_cdr(db: sqlite3.Connection, cdr_id: str) -> list[ShownCdr]:
+    return [
+        ShownCdr(version=version, at=from_us_or_none(shown_us), body=body)
+        for version, shown_us, body in _RENDERINGS.all(db, cdr_id=cdr_id)
+    ]
 
 
 def find_cdr(db: sqlite3.Connection, cdr_id: str) -> Cdr | None:

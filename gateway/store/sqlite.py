@@ -1,7 +1,7 @@
 """The store on SQLite: one process, one file, one writer."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway.domain.cdrs import Cdr
 from gateway.domain.events import NoticeReported
+from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
 from gateway.domain.partners import Partner
@@ -245,8 +246,8 @@ class SqliteStore:
     async def list_unbilled(self, begin_at: datetime, end_at: datetime) -> Sequence[Session]:
         return await self._lists.run(sessions.list_unbilled, begin_at, end_at)
 
-    async def load_cdr_renderings(self, cdr_id: str) -> Mapping[str, bytes]:
-        return await self._points.run(cdrs.load_cdr_renderings, cdr_id)
+    async def load_shown_cdr(self, cdr_id: str) -> Sequence[ShownCdr]:
+        return await self._points.run(cdrs.load_shown_cdr, cdr_id)
 
     async def list_local_tokens(self) -> Sequence[LocalToken]:
         return await self._lists.run(tokens.list_local_tokens)

@@ -148,6 +148,7 @@ cdr_renderings = Table(
     Column("cdr_id", Text, primary_key=True),
     Column("version", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
+    Column("shown_us", BigInteger),  # not known of those shown before this was kept
 )
 
 # --- inventory ----------------------------------------------------------------------------------------------------

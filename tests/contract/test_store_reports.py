@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+from gateway.domain.explanations import ShownCdr
 from gateway.domain.sessions import SessionStatus
 from gateway.ports import SaveCdr, SaveSession
 from gateway.store.sqlite import SqliteStore
@@ -43,8 +44,8 @@ async def test_the_bytes_that_a_partner_was_shown_are_kept_by_version(store: Sql
     await store.commit([SaveCdr(CDR)])
     await store.save_cdr_renderings("2.2.1", [("c-1", b'{"id":1}')])
 
-    assert await store.load_cdr_renderings("c-1") == {"2.2.1": b'{"id":1}'}
-    assert await store.load_cdr_renderings("c-2") == {}
+    assert await store.load_shown_cdr("c-1") == [ShownCdr(version="2.2.1", at=NOON, body=b'{"id":1}')]
+    assert await store.load_shown_cdr("c-2") == []
 
 
 async def test_visits_without_bill_are_found_whatever_their_status(store: SqliteStore) -> None:

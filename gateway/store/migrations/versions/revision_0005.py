@@ -1,4 +1,5 @@
-"""Bills are found by the end of the visit, for reports: `ended_us`, taken from each bill's own text."""
+"""Bills are found by the end of the visit, for reports: `ended_us`, taken from each bill's own text; and it is kept
+when a partner was first shown a bill."""
 
 import json
 
@@ -20,6 +21,7 @@ def upgrade() -> None:
     with op.batch_alter_table("cdrs") as table:
         table.alter_column("ended_us", server_default=None)
     op.create_index("ix_cdrs_ended", "cdrs", ["ended_us", "owner"])
+    op.add_column("cdr_renderings", sa.Column("shown_us", sa.BigInteger()))
 
 
 def _fill() -> None:

@@ -1,0 +1,121 @@
+"""Everything that there is to say of a bill, put together from what it holds and from the facts it rests on."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+from gateway.core.cdrs import STATED_WH, circumstances_of, places_of
+from gateway.core.pieces import compile_rules
+from gateway.core.pricing import price_stretches, state_totals
+from gateway.core.provenance import SESSION_BEGINS, tell_session
+from gateway.core.restrictions import UnpriceableError
+from gateway.domain.bills import Bill, BillLine, Stretch
+from gateway.domain.cdrs import Cdr, CdrPeriod
+from gateway.domain.explanations import Explanation, LateStory, PeriodStory, SessionStory, ShownCdr
+from gateway.domain.sessions import Fact, Session
+
+PRICE_CHANGES = "a price of the tariff changes here"
+
+
+def explain_cdr(
+    cdr: Cdr,
+    session: Session,
+    facts: Sequence[Fact],
+    late: Sequence[LateStory],
+    others: Sequence[Cdr],
+    shown: Sequence[ShownCdr],
+) -> Explanation:
+    """The story of a bill; `facts` are those of its session as sealed, `late` those after it."""
+    story = tell_session([*facts, *(one.fact for one in late if one.counts)], session.id_token)
+    bill, obstacle = _find_bill(cdr)
+    doubts = [obstacle] if obstacle is not None else []
+    return Explanation(
+        cdr=cdr,
+        session=session,
+        story=story,
+        periods=tuple(_tell_periods(cdr, story, bill)),
+        bill=bill,
+        late=tuple(late),
+        others=tuple(others),
+        shown=tuple(shown),
+        doubts=(*doubts, *_find_doubts(cdr, story, bill)),
+    )
+
+
+def end_of(period: CdrPeriod) -> datetime:
+    return period.start_at + timedelta(microseconds=int(period.duration_s * 1_000_000))
+
+
+def _find_bill(cdr: Cdr) -> tuple[Bill | None, str | None]:
+    """The arithmetic from the bill's own periods and terms, or why there is none."""
+    terms = cdr.terms
+    if terms.place is None or terms.tariff is None or not cdr.periods:
+        return None, "the bill holds no place, no tariff or no period: its amounts cannot be reckoned again"
+    stretches = [
+        Stretch(
+            start_at=period.start_at,
+            end_at=end_of(period),
+            phase=period.phase,
+            energy_wh=period.energy_wh,
+            power=period.power,
+            current=period.current,
+        )
+        for period in cdr.periods
+    ]
+    try:
+        rules = compile_rules((terms.tariff,), terms.place.location.time_zone)
+        return price_stretches(rules, stretches, circumstances_of(terms.place), keeps_borders=True), None
+    except UnpriceableError as error:
+        return None, f"the amounts cannot be reckoned again: {error}"
+
+
+def _tell_periods(cdr: Cdr, story: SessionStory, bill: Bill | None) -> Iterator[PeriodStory]:
+    for number, period in enumerate(cdr.periods):
+        begun_by = SESSION_BEGINS if number == 0 else story.cuts.get(period.start_at, PRICE_CHANGES)
+        yield PeriodStory(
+            period=period,
+            end_at=end_of(period),
+            begun_by=begun_by,
+            lines=_lines_within(bill, period),
+        )
+
+
+def _lines_within(bill: Bill | None, period: CdrPeriod) -> tuple[BillLine, ...]:
+    if bill is None:
+        return ()
+    end_at = end_of(period)
+    pieces = [
+        piece
+        for piece in bill.periods
+        if piece.stretch.start_at == period.start_at or period.start_at <= piece.stretch.start_at < end_at
+    ]
+    return tuple(line for piece in pieces for line in piece.lines)
+
+
+def _find_doubts(cdr: Cdr, story: SessionStory, bill: Bill | None) -> Iterable[str]:
+    """Where story and arithmetic do not lead to what the bill says: told, never glossed over."""
+    if cdr.credit:
+        return  # a credit repeats the bill that it takes back, with its cost negative
+    correction = cdr.correction
+    ledger = story.ledger
+    told_wh = ledger.energy_wh.quantize(STATED_WH, rounding=ROUND_HALF_UP)
+    if told_wh != cdr.energy_wh and (correction is None or correction.energy_wh is None):
+        yield f"the messages come to {_kwh(told_wh)} kWh, the bill says {_kwh(cdr.energy_wh)} kWh: the bill stands"
+    if ledger.ended_at != cdr.ended_at and (correction is None or correction.ended_at is None):
+        yield "by the messages the session ended at another time than the bill says: the bill stands"
+    if bill is None:
+        return
+    try:
+        totals = state_totals(bill, places_of(cdr.terms))
+    except UnpriceableError as error:
+        yield f"the amounts cannot be reckoned again: {error}"
+        return
+    if totals.cost != cdr.totals.cost:
+        yield (
+            f"reckoned anew the bill comes to {totals.cost.before_taxes:f} {cdr.currency} before taxes, and says "
+            f"{cdr.totals.cost.before_taxes:f}: the bill stands"
+        )
+
+
+def _kwh(wh: Decimal) -> str:
+    return f"{wh / 1000:f}"
