@@ -7,13 +7,16 @@ from aiohttp import web
 from pydantic import AfterValidator, Field, StrictBool, StringConstraints
 
 from gateway.console.answers import answer
-from gateway.console.bodies import parse_limits, parse_model, read_object
+from gateway.console.bodies import BodyError, parse_limits, parse_model, read_object
 from gateway.console.fields import CiString36, Number, Strict, String255, Time
 from gateway.console.parts import PARTS
+from gateway.console.render_explanation import render_explanation
 from gateway.console.render_ledger import render_cdr, render_fact, render_session
 from gateway.console.render_signatures import render_signed_value
+from gateway.console.tell_explanation import tell_explanation
 from gateway.errors import NotFoundError
 from gateway.flows.corrections import CorrectionAsked
+from gateway.flows.explaining import load_explanation
 
 MOST = 1_000
 MOST_WH = Decimal(10) ** 9
@@ -116,6 +119,18 @@ async def correct_cdr(request: web.Request) -> web.Response:
     return answer({"credit": render_cdr(corrected.credit), "cdr": made}, 201)
 
 
+async def get_explanation(request: web.Request) -> web.Response:
+    """How a bill came about, as JSON, or (`format=text`) as a person reads it."""
+    parts, form = request.app[PARTS], request.query.get("format", "json")
+    if form not in ("json", "text"):
+        raise BodyError([("?format=", f"{form!r} is not one of json, text")])
+    explanation = await load_explanation(parts.store, request.match_info["cdr_id"])
+    if form == "json":
+        return answer(render_explanation(explanation))
+    partner = parts.memory.partners.get(explanation.cdr.partner_id or "")
+    return web.Response(text=tell_explanation(explanation, partner.name if partner is not None else None) + "\n")
+
+
 ROUTES = (
     ("GET", "sessions", list_sessions),
     ("GET", "sessions/{session_id}", get_session),
@@ -124,4 +139,5 @@ ROUTES = (
     ("GET", "cdrs", list_cdrs),
     ("GET", "cdrs/{cdr_id}", get_cdr),
     ("POST", "cdrs/{cdr_id}/corrections", correct_cdr),
+    ("GET", "cdrs/{cdr_id}/explanation", get_explanation),
 )

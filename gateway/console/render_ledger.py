@@ -59,7 +59,7 @@ def render_fact(fact: Fact) -> dict[str, Any]:
         "stop_reason": fact.stop_reason,
         "offline": fact.offline,
         "flags": fact.flags,
-        "readings": [_render_reading(reading) for reading in fact.readings],
+        "readings": [render_reading(reading) for reading in fact.readings],
     }
 
 
@@ -126,7 +126,7 @@ def _render_place(place: Place | None) -> dict[str, Any]:
     }
 
 
-def _render_reading(reading: Reading) -> dict[str, Any]:
+def render_reading(reading: Reading) -> dict[str, Any]:
     return {
         "at": reading.at,
         "measurand": reading.measurand,
