@@ -3,6 +3,7 @@
 Times are those of the site's own clock.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -14,37 +15,45 @@ from zoneinfo import ZoneInfo
 from gateway.domain.bills import AppliedLimit, BillLine, Limit, Part
 from gateway.domain.cdrs import Cdr
 from gateway.domain.explanations import Explanation, FactStory, LateStory, LeftReading, PeriodStory, TakenReading
-from gateway.domain.meters import Reading
+from gateway.domain.meters import ENERGY_IMPORT, Reading
 from gateway.domain.money import Price
 from gateway.domain.sessions import Fact, FactKind, Phase
 from gateway.domain.tariffs import DAYS_OF_WEEK, Dimension, Restrictions, Tariff, TaxIncluded
+from gateway.domain.tokens import AuthMethod
+from gateway.flows.explaining import WAITED
 from gateway.flows.masking import mask_uid
 
-WIDTH: Final = 110
+WIDTH: Final = 120
+HEAD: Final = 10
 WH_PER_KWH: Final = Decimal(1000)
 KINDS: Final = {
-    FactKind.STARTED: "start of the transaction",
-    FactKind.UPDATED: "transaction event",
+    FactKind.STARTED: "start",
+    FactKind.UPDATED: "event",
     FactKind.METERED: "meter values",
     FactKind.STATE_CHANGED: "status of the plug",
-    FactKind.ENDED: "end of the transaction",
-    FactKind.ABANDONED: "the gateway gives up waiting for the end",
+    FactKind.ENDED: "end",
+    FactKind.ABANDONED: "no end: given up by us",
 }
 PHASES: Final = {Phase.CHARGING: "charging", Phase.PARKING: "parking", Phase.RESERVATION: "reservation"}
 DIMENSIONS: Final = {
-    Dimension.FLAT: ("once", ""),
+    Dimension.FLAT: ("session fee", ""),
     Dimension.ENERGY: ("energy", "kWh"),
     Dimension.TIME: ("charging time", "h"),
     Dimension.PARKING_TIME: ("parking time", "h"),
 }
 PARTS: Final = {
-    Part.FIXED: "once",
+    Part.FIXED: "session fee",
     Part.ENERGY: "energy",
     Part.TIME: "charging time",
     Part.PARKING: "parking time",
     Part.RESERVATION: "reservation",
 }
 LIMITS: Final = {Limit.MIN_PRICE: "the least that a session costs", Limit.MAX_PRICE: "the most that a session costs"}
+AUTH_METHODS: Final = {
+    AuthMethod.WHITELIST: "accepted by the list of cards that the eMSP gave us",
+    AuthMethod.AUTH_REQUEST: "accepted by the eMSP when it was asked",
+    AuthMethod.COMMAND: "started by the eMSP's own command",
+}
 FLAGS: Final = {
     "abandoned": "the station never told the end: the session ends with the last that was heard of it",
     "estimated": "readings lie more than an hour apart: the energy between them is shared out evenly over that time",
@@ -64,13 +73,13 @@ def tell_explanation(explanation: Explanation, partner_name: str | None) -> str:
     clock = _Clock(explanation)
     sections: Iterable[tuple[str, Iterable[str]]] = (
         ("", _tell_head(explanation, clock, partner_name)),
-        (f"What the station told (times of {clock.name})", _tell_facts(explanation, clock)),
-        ("The periods of the bill, and why each begins", _tell_periods(explanation, clock)),
-        ("What it costs", _tell_costs(explanation)),
+        ("The periods of the bill: why each begins, and what it costs", _tell_periods(explanation, clock)),
+        ("Together", _tell_costs(explanation)),
+        (f"The messages that it rests on (times of {clock.name})", _tell_facts(explanation, clock)),
         ("What was odd", _tell_odd(explanation)),
         ("What came after the bill was made", _tell_late(explanation.late, clock)),
         ("Corrections", _tell_corrections(explanation)),
-        ("What the partner has had", _tell_shown(explanation, partner_name)),
+        ("What the partner has had", _tell_shown(explanation, clock, partner_name)),
     )
     lines: list[str] = []
     for heading, told in sections:
@@ -81,11 +90,18 @@ def tell_explanation(explanation: Explanation, partner_name: str | None) -> str:
 
 
 def _folded(line: str) -> list[str]:
-    """A long line goes on below itself, further in."""
-    if len(line) <= WIDTH:
+    """A long line goes on below itself, further in; one of the head below its value."""
+    if len(line) <= WIDTH or isinstance(line, _Cells):
         return [line]
-    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    inwards = len(line) - len(line.lstrip())
+    indent = " " * (inwards + 4 if inwards else HEAD)
     return wrap(line, WIDTH, initial_indent="", subsequent_indent=indent, drop_whitespace=True, break_on_hyphens=False)
+
+
+class _Cells(str):
+    """A line of a table: it is never folded."""
+
+    __slots__ = ()
 
 
 class _Clock:
@@ -139,11 +155,21 @@ def _tell_head(explanation: Explanation, clock: _Clock, partner_name: str | None
     yield f"     to   {clock.whole(cdr.ended_at)}"
     parked = f", {_span(cdr.parking_time_s)} of it parking" if cdr.parking_time_s else ""
     yield f"Time      {_span(cdr.time_s)}{parked}"
-    yield f"Energy    {_kwh(cdr.energy_wh)} kWh"
+    yield f"Energy    {_kwh(cdr.energy_wh)} kWh{_meters(explanation)}"
     yield f"Costs     {_price(cdr.totals.cost, cdr.currency)}"
     tariff = cdr.terms.tariff
     if tariff is not None:
         yield f"Tariff    {tariff.id}, as it was when the session began"
+
+
+def _meters(explanation: Explanation) -> str:
+    """The registers between which it was drawn, where they are of one piece."""
+    ledger = explanation.story.ledger
+    if ledger.start_register_wh is None or ledger.register_wh is None:
+        return ""
+    if ledger.segments > 1:
+        return f", in {ledger.segments} pieces: the register broke off (see the messages)"
+    return f": the meter showed {_plain(ledger.start_register_wh)} Wh first and {_plain(ledger.register_wh)} Wh last"
 
 
 def _where(cdr: Cdr) -> str:
@@ -164,52 +190,86 @@ def _who(explanation: Explanation, partner_name: str | None) -> str:
     if token is None:
         return "no eMSP's card" if shown is None else f"card {mask_uid(shown.value)}, of no eMSP"
     of = f"{token.party}{f' ({partner_name})' if partner_name else ''}"
-    method = explanation.cdr.terms.auth_method.value
-    return f"card {mask_uid(token.uid)}, contract {token.contract_id}, of {of}; authorised by {method}"
+    method = AUTH_METHODS[explanation.cdr.terms.auth_method]
+    return f"card {mask_uid(token.uid)}, contract {token.contract_id}, of {of}; {method}"
 
 
 # --- facts --------------------------------------------------------------------------------------------------------
 
+_COLUMNS: Final = ("TIME", "WHAT THE STATION TOLD", "METER Wh", "DRAWN Wh", "RECEIVED", "MESSAGE")
+_RIGHT: Final = frozenset({2, 3})
+
+_Row = tuple[tuple[str, ...], Sequence[str]]
+"""The cells, and what is to be said below them."""
+
 
 def _tell_facts(explanation: Explanation, clock: _Clock) -> Iterator[str]:
+    """A line per message with the register taken from it; below it only what is special."""
+    rows: list[_Row] = [(_COLUMNS, ())]
     for story in explanation.story.facts:
-        yield f"  {clock.short(story.at)}  {_kind(story.fact)}{_message(story.fact, clock)}"
-        yield from (f"      {_taken(taken, clock)}" for taken in story.taken)
-        yield from (f"      {line}" for line in _left_lines(story.left))
-        yield from (f"      {note}" for note in _deduplicated(story))
+        rows += _rows_of(story, clock)
+    widths = [max(len(cells[column]) for cells, _ in rows) for column in range(len(_COLUMNS))]
+    for cells, remarks in rows:
+        yield _Cells("  " + "  ".join(_aligned(cells, widths)).rstrip())
+        yield from (f"      {remark}" for remark in remarks)
+    yield from (f"  {line}" for line in _tell_in_common(explanation.story.facts))
 
 
-def _deduplicated(story: FactStory) -> Iterable[str]:
-    return dict.fromkeys(story.notes)
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [
+        cell.rjust(width) if column in _RIGHT else cell.ljust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+
+
+def _rows_of(story: FactStory, clock: _Clock) -> Iterator[_Row]:
+    fact = story.fact
+    remarks = [*_left_lines(story.left), *dict.fromkeys(note for note in story.notes if note != WAITED)]
+    first, *rest = story.taken or (None,)
+    received = clock.short(fact.received_at.replace(microsecond=0))
+    message = "" if fact.kind is FactKind.ABANDONED else fact.message_id
+    below = [] if rest else remarks
+    yield (clock.short(story.at), _kind(fact), *_meter(first), received, message), [*_note_of(first), *below]
+    for number, taken in enumerate(rest, 1):
+        below = remarks if number == len(rest) else []
+        yield (clock.short(taken.at), "  read then, told with it", *_meter(taken), "", ""), [*_note_of(taken), *below]
+
+
+def _meter(taken: TakenReading | None) -> tuple[str, str]:
+    if taken is None:
+        return "", ""
+    return _plain(taken.register_wh), "" if taken.drawn_wh is None else _plain(taken.drawn_wh)
+
+
+def _note_of(taken: TakenReading | None) -> list[str]:
+    return [] if taken is None or taken.note is None else [taken.note]
 
 
 def _kind(fact: Fact) -> str:
-    details = [fact.trigger, f"reason {fact.stop_reason}" if fact.stop_reason else None]
-    told = ", ".join(detail for detail in details if detail)
-    return f"{KINDS[fact.kind]} ({told})" if told else KINDS[fact.kind]
-
-
-def _message(fact: Fact, clock: _Clock) -> str:
-    if fact.kind is FactKind.ABANDONED:
-        return f", at {clock.short(fact.received_at)}"
-    number = "" if fact.seq_no is None else f", number {fact.seq_no}"
-    return f"{number}; received {clock.short(fact.received_at)}, message {fact.message_id}"
-
-
-def _taken(taken: TakenReading, clock: _Clock) -> str:
-    register = f"meter shows {_plain(taken.register_wh)} Wh"
-    if taken.drawn_wh is None or taken.since is None:
-        return f"{register}: {taken.note}" if taken.note else register
-    drawn = f"{register}: {_plain(taken.drawn_wh)} Wh since {clock.short(taken.since)}"
-    return f"{drawn} ({taken.note})" if taken.note else drawn
+    """The message in few words; numbered ones with their number and what made the station send them."""
+    kind = KINDS[fact.kind] if fact.seq_no is None else f"{KINDS[fact.kind]} {fact.seq_no}"
+    reason = f"reason {fact.stop_reason}" if fact.stop_reason else None
+    return ", ".join([kind, *(detail for detail in (fact.trigger, reason) if detail)])
 
 
 def _left_lines(left: Sequence[LeftReading]) -> Iterator[str]:
-    """Readings left out for one reason stand together."""
-    for reason, group in groupby(sorted(left, key=lambda one: one.reason), key=lambda one: one.reason):
+    """Readings of energy that are left out, those for one reason together; all others are told of in common."""
+    energy = [one for one in left if one.reading.measurand == ENERGY_IMPORT]
+    for reason, group in groupby(sorted(energy, key=lambda one: one.reason), key=lambda one: one.reason):
         shown = [_reading(one.reading) for one in group]
         more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
         yield f"not counted: {', '.join(shown[:3])}{more}: {reason}"
+
+
+def _tell_in_common(stories: Sequence[FactStory]) -> Iterator[str]:
+    """What holds for many messages is said once."""
+    others = Counter(one.reason for story in stories for one in story.left if one.reading.measurand != ENERGY_IMPORT)
+    for reason, count in sorted(others.items()):
+        yield f"Not counted: {count} {'reading' if count == 1 else 'readings'}: {reason}."
+    waited = sum(WAITED in story.notes for story in stories)
+    if waited:
+        messages = "message was" if waited == 1 else "messages were"
+        yield f"{waited} {messages} received more than 10 s after their own time: out of the station's queue."
 
 
 def _reading(reading: Reading) -> str:
@@ -231,7 +291,7 @@ def _tell_periods(explanation: Explanation, clock: _Clock) -> Iterator[str]:
             f"  {number}. {clock.short(period.start_at)} to {clock.short(story.end_at)}  {PHASES[period.phase]}, "
             f"{_span(period.duration_s)}, {_kwh(period.energy_wh)} kWh"
         )
-        yield f"     begins because {story.begun_by}"
+        yield f"     because {story.begun_by}"
         for line in story.lines:
             yield f"     {_line(line, explanation.cdr.currency, tariff)}"
             if before is None or line.element_no not in {one.element_no for one in before.lines}:
@@ -241,11 +301,19 @@ def _tell_periods(explanation: Explanation, clock: _Clock) -> Iterator[str]:
         if not story.lines:
             yield "     no price of the tariff holds here: nothing is charged"
         before = story
+    if _is_shared(explanation):
+        yield "  What the meter rose by across the border of two periods goes to the charging time of both, evenly."
+
+
+def _is_shared(explanation: Explanation) -> bool:
+    """Does a period begin where the meter was not read?"""
+    read = {taken.at for story in explanation.story.facts for taken in story.taken}
+    return any(story.period.start_at not in read for story in explanation.periods[1:])
 
 
 def _line(line: BillLine, currency: str, tariff: Tariff | None) -> str:
     name, unit = DIMENSIONS[line.dimension]
-    price = f"{line.component.price:f} {currency}"
+    price = f"{_unit_price(line.component.price)} {currency}"
     if line.step is not None:
         small = "Wh" if line.dimension is Dimension.ENERGY else "s"
         what = (
@@ -254,9 +322,9 @@ def _line(line: BillLine, currency: str, tariff: Tariff | None) -> str:
         )
     else:
         what = f"{_quantity(line.quantity)} {unit}".strip() if unit else ""
-    sum_ = f"{what} × {price} per {unit}" if unit else price
+    product = f"{what} × {price} per {unit} = " if unit else ""
     where = f"price {line.element_no + 1} of {line.tariff_id}"
-    return f"{name} ({where}): {sum_} = {_amount(line, tariff)} {currency}{_tax(line, tariff)}"
+    return f"{name} ({where}): {product}{_amount(line, tariff)} {currency}{_tax(line, tariff)}"
 
 
 def _amount(line: BillLine, tariff: Tariff | None) -> str:
@@ -384,7 +452,7 @@ def _tell_corrections(explanation: Explanation) -> Iterator[str]:
             yield f"  CDR {other.id} stands in its place."
 
 
-def _tell_shown(explanation: Explanation, partner_name: str | None) -> Iterator[str]:
+def _tell_shown(explanation: Explanation, clock: _Clock, partner_name: str | None) -> Iterator[str]:
     cdr = explanation.cdr
     if cdr.partner_id is None:
         yield "  nothing: no eMSP's card was used, so the bill is ours alone"
@@ -393,12 +461,8 @@ def _tell_shown(explanation: Explanation, partner_name: str | None) -> Iterator[
     if not explanation.shown:
         yield f"  nothing yet: {name} has not pulled this CDR"
     for shown in explanation.shown:
-        at = "before the gateway kept the time" if shown.at is None else _utc(shown.at)
-        yield f"  {name} was first given it in OCPI {shown.version}: {at}; the same bytes ever since"
-
-
-def _utc(at: datetime) -> str:
-    return f"{at:%a} {at.day} {at:%b %Y %H:%M:%S} UTC"
+        at = "before the gateway kept the time" if shown.at is None else f"on {clock.whole(shown.at)}"
+        yield f"  {name} was first given it in OCPI {shown.version} {at}, and with the same bytes ever since"
 
 
 # --- numbers ------------------------------------------------------------------------------------------------------
@@ -425,6 +489,12 @@ def _money(amount: Decimal | None) -> str:
         return "not known"
     text = _plain(amount.quantize(Decimal("0.0001"), rounding=ROUND_HALF_UP))
     whole, _, cents = text.partition(".")
+    return f"{whole}.{cents:0<2}"
+
+
+def _unit_price(price: Decimal) -> str:
+    """All its digits; two decimals at least."""
+    whole, _, cents = _plain(price).partition(".")
     return f"{whole}.{cents:0<2}"
 
 

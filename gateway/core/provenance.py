@@ -18,6 +18,7 @@ from gateway.domain.tokens import IdToken
 
 LATE = timedelta(seconds=10)
 """A message that comes so much after its own time waited in the station's queue."""
+WAITED = "it waited in the station's queue"
 SESSION_BEGINS = "the session begins"
 STATES = {
     ChargingState.CHARGING: "the car charges",
@@ -98,7 +99,7 @@ def _notes_on_time(fact: Fact, settled: Fact) -> list[str]:
     if fact.offline:
         notes.append("the station was offline then and told it later")
     elif is_dated(fact) and fact.received_at - fact.at > LATE:
-        notes.append("it waited in the station's queue")
+        notes.append(WAITED)
     return notes
 
 
@@ -108,7 +109,7 @@ def _notes_on(moment: Moment) -> list[str]:
         if after is None:
             return [f"{STATES[said]}; it counts no more, the session is over"]
         if after.charging_state is before.charging_state:
-            return [f"{STATES[said]}, as before"]
+            return []
         cut = _cut_of(moment)
         return [cut if cut is not None else f"{STATES[said]}: {_phase_goes_on(after)}"]
     if isinstance(said, Fact):

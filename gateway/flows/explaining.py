@@ -1,9 +1,12 @@
 """How a bill came about."""
 
 from gateway.core.explanations import explain_cdr
+from gateway.core.provenance import WAITED
 from gateway.domain.explanations import Explanation, LateStory
 from gateway.errors import NotFoundError
 from gateway.ports import Store
+
+__all__ = ["WAITED", "load_explanation"]
 
 
 async def load_explanation(store: Store, cdr_id: str) -> Explanation:

@@ -10,6 +10,7 @@ from gateway.console.parts import HealthReport, Parts
 from gateway.core.doubts import DoubtRules
 from gateway.core.status import StatusRules
 from gateway.domain.cdrs import Cdr
+from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import PartyId, station_key
 from gateway.domain.locations import Evse, EvseStatus, Location
 from gateway.domain.partners import Endpoint, PartnerRole
@@ -147,6 +148,9 @@ class ConsoleStore:
 
     async def load_late_facts(self, session_id: str) -> Sequence[LateFact]:
         return [late for late in self.late_facts if late.session_id == session_id]
+
+    async def load_shown_cdr(self, cdr_id: str) -> Sequence[ShownCdr]:
+        return []
 
     async def list_billed(self, begin_at: datetime, end_at: datetime) -> Sequence[BilledCdr]:
         return [one for one in self.lists.get("billed", []) if begin_at <= self.billed_at < end_at]
