@@ -5,27 +5,22 @@ Times are those of the site's own clock.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
 from textwrap import wrap
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from gateway.domain.bills import AppliedLimit, BillLine, Limit, Part
+from gateway.console.tell_bill import tell_costs, tell_periods
+from gateway.console.words import Clock, kwh, plain, price, span
 from gateway.domain.cdrs import Cdr
-from gateway.domain.explanations import Explanation, FactStory, LateStory, LeftReading, PeriodStory, TakenReading
+from gateway.domain.explanations import Explanation, FactStory, LateStory, LeftReading, TakenReading
 from gateway.domain.meters import ENERGY_IMPORT, Reading
-from gateway.domain.money import Price
-from gateway.domain.sessions import Fact, FactKind, Phase
-from gateway.domain.tariffs import DAYS_OF_WEEK, Dimension, Restrictions, Tariff, TaxIncluded
+from gateway.domain.sessions import Fact, FactKind
 from gateway.domain.tokens import AuthMethod
 from gateway.flows.explaining import WAITED
 from gateway.flows.masking import mask_uid
 
 WIDTH: Final = 120
 HEAD: Final = 10
-WH_PER_KWH: Final = Decimal(1000)
 KINDS: Final = {
     FactKind.STARTED: "start",
     FactKind.UPDATED: "event",
@@ -34,21 +29,6 @@ KINDS: Final = {
     FactKind.ENDED: "end",
     FactKind.ABANDONED: "no end: given up by us",
 }
-PHASES: Final = {Phase.CHARGING: "charging", Phase.PARKING: "parking", Phase.RESERVATION: "reservation"}
-DIMENSIONS: Final = {
-    Dimension.FLAT: ("session fee", ""),
-    Dimension.ENERGY: ("energy", "kWh"),
-    Dimension.TIME: ("charging time", "h"),
-    Dimension.PARKING_TIME: ("parking time", "h"),
-}
-PARTS: Final = {
-    Part.FIXED: "session fee",
-    Part.ENERGY: "energy",
-    Part.TIME: "charging time",
-    Part.PARKING: "parking time",
-    Part.RESERVATION: "reservation",
-}
-LIMITS: Final = {Limit.MIN_PRICE: "the least that a session costs", Limit.MAX_PRICE: "the most that a session costs"}
 AUTH_METHODS: Final = {
     AuthMethod.WHITELIST: "accepted by the list of cards that the eMSP gave us",
     AuthMethod.AUTH_REQUEST: "accepted by the eMSP when it was asked",
@@ -70,11 +50,11 @@ FLAGS: Final = {
 
 def tell_explanation(explanation: Explanation, partner_name: str | None) -> str:
     """The whole story; sections with a heading each."""
-    clock = _Clock(explanation)
+    clock = Clock(explanation)
     sections: Iterable[tuple[str, Iterable[str]]] = (
         ("", _tell_head(explanation, clock, partner_name)),
-        ("The periods of the bill: why each begins, and what it costs", _tell_periods(explanation, clock)),
-        ("Together", _tell_costs(explanation)),
+        ("The periods of the bill: why each begins, and what it costs", tell_periods(explanation, clock)),
+        ("Together", tell_costs(explanation)),
         (f"The messages that it rests on (times of {clock.name})", _tell_facts(explanation, clock)),
         ("What was odd", _tell_odd(explanation)),
         ("What came after the bill was made", _tell_late(explanation.late, clock)),
@@ -104,44 +84,10 @@ class _Cells(str):
     __slots__ = ()
 
 
-class _Clock:
-    """Times as the site's clock shows them; the date only where it is another than at the start."""
-
-    def __init__(self, explanation: Explanation) -> None:
-        cdr = explanation.cdr
-        self.name = cdr.terms.place.location.time_zone if cdr.terms.place is not None else "UTC"
-        self._zone = ZoneInfo(self.name)
-        self._begin = cdr.started_at.astimezone(self._zone)
-
-    def local(self, at: datetime) -> datetime:
-        return at.astimezone(self._zone)
-
-    def whole(self, at: datetime) -> str:
-        """Date, time and offset from UTC."""
-        local = self.local(at)
-        return f"{local:%a} {local.day} {local:%b %Y %H:%M:%S}{_fraction(local)} (UTC{_offset(local)})"
-
-    def short(self, at: datetime) -> str:
-        local = self.local(at)
-        text = f"{local:%H:%M:%S}{_fraction(local)}"
-        if local.date() != self._begin.date():
-            text = f"{local.day} {local:%b} {text}"
-        return text if local.utcoffset() == self._begin.utcoffset() else f"{text} (UTC{_offset(local)})"
-
-
-def _fraction(at: datetime) -> str:
-    return f".{at.microsecond // 1000:03}" if at.microsecond >= 1000 else ""
-
-
-def _offset(at: datetime) -> str:
-    text = f"{at:%z}"
-    return f"{text[:3]}:{text[3:5]}"
-
-
 # --- head ---------------------------------------------------------------------------------------------------------
 
 
-def _tell_head(explanation: Explanation, clock: _Clock, partner_name: str | None) -> Iterator[str]:
+def _tell_head(explanation: Explanation, clock: Clock, partner_name: str | None) -> Iterator[str]:
     cdr, session = explanation.cdr, explanation.session
     what = "Credit" if cdr.credit else "CDR"
     owner = f"number {cdr.ordinal} for {partner_name or cdr.partner_id}" if cdr.partner_id else "of no partner"
@@ -153,10 +99,10 @@ def _tell_head(explanation: Explanation, clock: _Clock, partner_name: str | None
     yield f"Who       {_who(explanation, partner_name)}"
     yield f"When      {clock.whole(cdr.started_at)}"
     yield f"     to   {clock.whole(cdr.ended_at)}"
-    parked = f", {_span(cdr.parking_time_s)} of it parking" if cdr.parking_time_s else ""
-    yield f"Time      {_span(cdr.time_s)}{parked}"
-    yield f"Energy    {_kwh(cdr.energy_wh)} kWh{_meters(explanation)}"
-    yield f"Costs     {_price(cdr.totals.cost, cdr.currency)}"
+    parked = f", {span(cdr.parking_time_s)} of it parking" if cdr.parking_time_s else ""
+    yield f"Time      {span(cdr.time_s)}{parked}"
+    yield f"Energy    {kwh(cdr.energy_wh)} kWh{_meters(explanation)}"
+    yield f"Costs     {price(cdr.totals.cost, cdr.currency)}"
     tariff = cdr.terms.tariff
     if tariff is not None:
         yield f"Tariff    {tariff.id}, as it was when the session began"
@@ -169,7 +115,7 @@ def _meters(explanation: Explanation) -> str:
         return ""
     if ledger.segments > 1:
         return f", in {ledger.segments} pieces: the register broke off (see the messages)"
-    return f": the meter showed {_plain(ledger.start_register_wh)} Wh first and {_plain(ledger.register_wh)} Wh last"
+    return f": the meter showed {plain(ledger.start_register_wh)} Wh first and {plain(ledger.register_wh)} Wh last"
 
 
 def _where(cdr: Cdr) -> str:
@@ -203,7 +149,7 @@ _Row = tuple[tuple[str, ...], Sequence[str]]
 """The cells, and what is to be said below them."""
 
 
-def _tell_facts(explanation: Explanation, clock: _Clock) -> Iterator[str]:
+def _tell_facts(explanation: Explanation, clock: Clock) -> Iterator[str]:
     """A line per message with the register taken from it; below it only what is special."""
     rows: list[_Row] = [(_COLUMNS, ())]
     for story in explanation.story.facts:
@@ -222,7 +168,7 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     ]
 
 
-def _rows_of(story: FactStory, clock: _Clock) -> Iterator[_Row]:
+def _rows_of(story: FactStory, clock: Clock) -> Iterator[_Row]:
     fact = story.fact
     remarks = [*_left_lines(story.left), *dict.fromkeys(note for note in story.notes if note != WAITED)]
     first, *rest = story.taken or (None,)
@@ -238,7 +184,7 @@ def _rows_of(story: FactStory, clock: _Clock) -> Iterator[_Row]:
 def _meter(taken: TakenReading | None) -> tuple[str, str]:
     if taken is None:
         return "", ""
-    return _plain(taken.register_wh), "" if taken.drawn_wh is None else _plain(taken.drawn_wh)
+    return plain(taken.register_wh), "" if taken.drawn_wh is None else plain(taken.drawn_wh)
 
 
 def _note_of(taken: TakenReading | None) -> list[str]:
@@ -276,137 +222,7 @@ def _reading(reading: Reading) -> str:
     if reading.value is None:
         return "a signed value" if reading.format == "SignedData" else "a value"
     phase = f" {reading.phase}" if reading.phase else ""
-    return f"{_plain(reading.value)} {reading.unit}{phase}"
-
-
-# --- periods and costs --------------------------------------------------------------------------------------------
-
-
-def _tell_periods(explanation: Explanation, clock: _Clock) -> Iterator[str]:
-    tariff = explanation.cdr.terms.tariff
-    before: PeriodStory | None = None
-    for number, story in enumerate(explanation.periods, 1):
-        period = story.period
-        yield (
-            f"  {number}. {clock.short(period.start_at)} to {clock.short(story.end_at)}  {PHASES[period.phase]}, "
-            f"{_span(period.duration_s)}, {_kwh(period.energy_wh)} kWh"
-        )
-        yield f"     because {story.begun_by}"
-        for line in story.lines:
-            yield f"     {_line(line, explanation.cdr.currency, tariff)}"
-            if before is None or line.element_no not in {one.element_no for one in before.lines}:
-                condition = _condition_of(line, tariff)
-                if condition:
-                    yield f"       holds {condition}"
-        if not story.lines:
-            yield "     no price of the tariff holds here: nothing is charged"
-        before = story
-    if _is_shared(explanation):
-        yield "  What the meter rose by across the border of two periods goes to the charging time of both, evenly."
-
-
-def _is_shared(explanation: Explanation) -> bool:
-    """Does a period begin where the meter was not read?"""
-    read = {taken.at for story in explanation.story.facts for taken in story.taken}
-    return any(story.period.start_at not in read for story in explanation.periods[1:])
-
-
-def _line(line: BillLine, currency: str, tariff: Tariff | None) -> str:
-    name, unit = DIMENSIONS[line.dimension]
-    price = f"{_unit_price(line.component.price)} {currency}"
-    if line.step is not None:
-        small = "Wh" if line.dimension is Dimension.ENERGY else "s"
-        what = (
-            f"rounded up to steps of {line.step.step_size} {small}: {_plain(line.step.used)} {small} are billed as "
-            f"{_plain(line.step.billed)}, that is {_quantity(line.quantity)} {unit} more"
-        )
-    else:
-        what = f"{_quantity(line.quantity)} {unit}".strip() if unit else ""
-    product = f"{what} × {price} per {unit} = " if unit else ""
-    where = f"price {line.element_no + 1} of {line.tariff_id}"
-    return f"{name} ({where}): {product}{_amount(line, tariff)} {currency}{_tax(line, tariff)}"
-
-
-def _amount(line: BillLine, tariff: Tariff | None) -> str:
-    """The product as it is multiplied: prices with tax give an amount with tax."""
-    amount = line.amount.with_taxes if _is_gross(tariff) else line.amount.before_taxes
-    return _money(amount)
-
-
-def _tax(line: BillLine, tariff: Tariff | None) -> str:
-    if line.vat is None:
-        return ", no VAT applies"
-    if _is_gross(tariff):
-        return f" with {_plain(line.vat)} % VAT, {_money(line.amount.before_taxes)} without"
-    return f", with {_plain(line.vat)} % VAT {_money(line.amount.with_taxes)}"
-
-
-def _is_gross(tariff: Tariff | None) -> bool:
-    return tariff is not None and tariff.tax_included is TaxIncluded.YES
-
-
-def _condition_of(line: BillLine, tariff: Tariff | None) -> str:
-    if tariff is None or line.element_no >= len(tariff.elements):
-        return ""
-    restrictions = tariff.elements[line.element_no].restrictions
-    return "" if restrictions is None else ", ".join(_conditions(restrictions))
-
-
-def _conditions(rule: Restrictions) -> Iterator[str]:
-    """When an element holds, in words; all of them must."""
-    ranges = (
-        ("time of day", rule.start_time, rule.end_time, ""),
-        ("date", rule.start_date, rule.end_date, ""),
-        ("energy of the session", rule.min_kwh, rule.max_kwh, " kWh"),
-        ("current", rule.min_current, rule.max_current, " A"),
-        ("power", rule.min_power, rule.max_power, " kW"),
-        ("time of the session", rule.min_duration_s, rule.max_duration_s, " s"),
-    )
-    for what, least, most, unit in ranges:
-        bounds = [
-            f"{word} {_bound(value)}{unit}" for word, value in (("from", least), ("below", most)) if value is not None
-        ]
-        if bounds:
-            yield f"{what} {' and '.join(bounds)}"
-    if rule.day_of_week:
-        yield f"on {', '.join(day.capitalize() for day in DAYS_OF_WEEK if day in rule.day_of_week)}"
-    if rule.reservation is not None:
-        yield "for a reservation"
-
-
-def _bound(value: object) -> str:
-    return _plain(value) if isinstance(value, Decimal) else str(value)
-
-
-def _tell_costs(explanation: Explanation) -> Iterator[str]:
-    cdr = explanation.cdr
-    totals = cdr.totals
-    parts = [
-        (PARTS[part], price)
-        for part, price in (
-            (Part.FIXED, totals.fixed),
-            (Part.ENERGY, totals.energy),
-            (Part.TIME, totals.time),
-            (Part.PARKING, totals.parking),
-            (Part.RESERVATION, totals.reservation),
-        )
-        if price is not None
-    ]
-    width = max([len(name) for name, _ in parts] + [len("together")])
-    for name, price in parts:
-        yield f"  {name:<{width}}  {_price(price, cdr.currency)}"
-    if explanation.bill is not None:
-        yield from (f"  {_limit(applied, cdr.currency)}" for applied in explanation.bill.limits)
-    yield f"  {'together':<{width}}  {_price(totals.cost, cdr.currency)}"
-    if cdr.terms.round_to is not None:
-        yield f"  each amount is rounded to {cdr.terms.round_to} decimals, half up, and they are then added"
-
-
-def _limit(applied: AppliedLimit, currency: str) -> str:
-    return (
-        f"{LIMITS[applied.limit]}: {_money(applied.limited.before_taxes)} {currency} without VAT in place of "
-        f"{_money(applied.summed.before_taxes)}"
-    )
+    return f"{plain(reading.value)} {reading.unit}{phase}"
 
 
 # --- the rest -----------------------------------------------------------------------------------------------------
@@ -419,7 +235,7 @@ def _tell_odd(explanation: Explanation) -> Iterator[str]:
         yield f"  {doubt}"
 
 
-def _tell_late(late: Sequence[LateStory], clock: _Clock) -> Iterator[str]:
+def _tell_late(late: Sequence[LateStory], clock: Clock) -> Iterator[str]:
     for one in late:
         fact = one.fact
         fate = "a correction counts it" if one.counts else f"it is not in the bill: {one.reason}"
@@ -440,7 +256,7 @@ def _tell_corrections(explanation: Explanation) -> Iterator[str]:
     if said is not None:
         yield f"  The operator's reason: {said.reason}"
         if said.energy_wh is not None:
-            yield f"  The operator set the energy: {_kwh(said.energy_wh)} kWh."
+            yield f"  The operator set the energy: {kwh(said.energy_wh)} kWh."
         if said.ended_at is not None:
             yield "  The operator set the end of the session."
         if said.tariff_id is not None:
@@ -452,7 +268,7 @@ def _tell_corrections(explanation: Explanation) -> Iterator[str]:
             yield f"  CDR {other.id} stands in its place."
 
 
-def _tell_shown(explanation: Explanation, clock: _Clock, partner_name: str | None) -> Iterator[str]:
+def _tell_shown(explanation: Explanation, clock: Clock, partner_name: str | None) -> Iterator[str]:
     cdr = explanation.cdr
     if cdr.partner_id is None:
         yield "  nothing: no eMSP's card was used, so the bill is ours alone"
@@ -463,51 +279,3 @@ def _tell_shown(explanation: Explanation, clock: _Clock, partner_name: str | Non
     for shown in explanation.shown:
         at = "before the gateway kept the time" if shown.at is None else f"on {clock.whole(shown.at)}"
         yield f"  {name} was first given it in OCPI {shown.version} {at}, and with the same bytes ever since"
-
-
-# --- numbers ------------------------------------------------------------------------------------------------------
-
-
-def _plain(value: Decimal) -> str:
-    """All its digits, without zeros at the end."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _kwh(wh: Decimal) -> str:
-    return _plain(wh / WH_PER_KWH)
-
-
-def _quantity(quantity: Decimal) -> str:
-    """Six decimals at most: enough to multiply along."""
-    return _plain(quantity.quantize(Decimal("0.000001"), rounding=ROUND_HALF_UP))
-
-
-def _money(amount: Decimal | None) -> str:
-    """Four decimals, as a CDR has them; two at least."""
-    if amount is None:
-        return "not known"
-    text = _plain(amount.quantize(Decimal("0.0001"), rounding=ROUND_HALF_UP))
-    whole, _, cents = text.partition(".")
-    return f"{whole}.{cents:0<2}"
-
-
-def _unit_price(price: Decimal) -> str:
-    """All its digits; two decimals at least."""
-    whole, _, cents = _plain(price).partition(".")
-    return f"{whole}.{cents:0<2}"
-
-
-def _price(price: Price, currency: str) -> str:
-    after = "" if price.with_taxes is None else f", {_money(price.with_taxes)} with"
-    return f"{_money(price.before_taxes)} {currency} without VAT{after}"
-
-
-def _span(seconds: Decimal) -> str:
-    whole = int(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    words = [f"{hours} h"] if hours else []
-    words += [f"{minutes} min"] if minutes or hours else []
-    fraction = seconds - whole
-    words += [f"{_plain(rest + fraction)} s"] if rest or fraction or not words else []
-    return " ".join(words)
