@@ -19,11 +19,11 @@ READS_A_WHOLE_TABLE = {
     *("gateway.store.tokens._LOCALS", "gateway.store.tokens._AMBIGUOUS", "gateway.store.sessions._UNSEALED"),
     "gateway.store.facts._LATE",
     *("gateway.store.journal._NOTICES", "gateway.store.journal._INCIDENTS", "gateway.store.journal._LIST_QUARANTINED"),
-    *("gateway.store.cdrs._NEWEST", "gateway.store.sessions._NEWEST"),
+    *("gateway.store.cdrs._NEWEST", "gateway.store.sessions._NEWEST", "gateway.store.sessions._WITHOUT_CDR"),
 }
 ITS_OWN = ("SCAN anon_", "SCAN chain")
 SORTS = {"gateway.store.sessions._PAGE_WINDOW", "gateway.store.sessions._NEWEST_OF_STATION"}
-SORTS |= {"gateway.store.journal._DEVIATIONS"}
+SORTS |= {"gateway.store.journal._DEVIATIONS", "gateway.store.cdrs._BILLED"}
 
 
 @pytest.fixture(scope="module")
