@@ -15,6 +15,7 @@ from gateway.domain.explanations import Explanation, LateStory, PeriodStory, Ses
 from gateway.domain.sessions import Fact, Session
 
 PRICE_CHANGES = "a price of the tariff changes here"
+STATE_CHANGES = "the state of the car changes here"
 
 
 def explain_cdr(
@@ -70,14 +71,22 @@ def _find_bill(cdr: Cdr) -> tuple[Bill | None, str | None]:
 
 
 def _tell_periods(cdr: Cdr, story: SessionStory, bill: Bill | None) -> Iterator[PeriodStory]:
-    for number, period in enumerate(cdr.periods):
-        begun_by = SESSION_BEGINS if number == 0 else story.cuts.get(period.start_at, PRICE_CHANGES)
+    before: CdrPeriod | None = None
+    for period in cdr.periods:
         yield PeriodStory(
             period=period,
             end_at=end_of(period),
-            begun_by=begun_by,
+            begun_by=_begun_by(period, before, story),
             lines=_lines_within(bill, period),
         )
+        before = period
+
+
+def _begun_by(period: CdrPeriod, before: CdrPeriod | None, story: SessionStory) -> str:
+    if before is None:
+        return SESSION_BEGINS
+    otherwise = PRICE_CHANGES if period.phase is before.phase else STATE_CHANGES
+    return story.cuts.get(period.start_at, otherwise)
 
 
 def _lines_within(bill: Bill | None, period: CdrPeriod) -> tuple[BillLine, ...]:
