@@ -28,11 +28,14 @@ STATES = {
     ChargingState.IDLE: "no car takes part",
 }
 PHASES = {Phase.CHARGING: "charging time", Phase.PARKING: "parking time"}
-BREAKS = {
+NEWS = {
     "register_fell": "lower than before: the register starts anew, no energy is counted",
     "start_register_ignored": "the 0 before it was no reading: the register begins here, no energy is counted",
     "leap_ignored": "more than any plug can give in that time: the register starts anew, no energy is counted",
+    "source_changed": "another register than before: it counts from its own first reading on",
+    "estimated": "more than an hour after the reading before: the energy is shared out evenly over that time",
 }
+"""What a reading that raises a flag means."""
 
 
 def tell_session(facts: Sequence[Fact], driver: IdToken | None) -> SessionStory:
@@ -163,31 +166,28 @@ def _tell_register(moment: Moment, after: Ledger) -> TakenReading:
     at, before = moment.point[0], moment.before
     wh = (_register_in(moment) or Decimal(0)) + Decimal(0)
     drawn_wh = after.energy_wh - before.energy_wh
-    note: str | None = None
-    is_first = before.register_wh is None and not before.energy_wh
+    is_first = before.start_register_wh is None
     is_break = after.segments > before.segments
-    if is_break:
-        note = _break_of(before, after, wh)
-    elif is_first:
-        note = "the register begins here"
-    elif before.register_wh is not None and wh < before.register_wh and not drawn_wh:
-        note = "the same register with other digits: nothing is counted"
     return TakenReading(
         at=at,
         register_wh=wh,
         drawn_wh=None if is_first or is_break else drawn_wh,
         since=before.register_at,
-        note=note,
+        note="the register begins here" if is_first else _note_on(before, after, wh),
     )
 
 
-def _break_of(before: Ledger, after: Ledger, wh: Decimal) -> str:
-    new = sorted(after.flags - before.flags)
-    known = next((BREAKS[flag] for flag in new if flag in BREAKS), None)
-    if known is not None:
-        return known
+def _note_on(before: Ledger, after: Ledger, wh: Decimal) -> str | None:
+    """What was special about a register that was taken."""
+    new = sorted(flag for flag in after.flags - before.flags if flag in NEWS)
+    if new:
+        return NEWS[new[0]]
     fell = before.register_wh is not None and wh < before.register_wh
-    return BREAKS["register_fell"] if fell else BREAKS["leap_ignored"]
+    if after.segments > before.segments:
+        return NEWS["register_fell" if fell else "leap_ignored"]
+    if fell and after.energy_wh == before.energy_wh:
+        return "the same register with other digits: nothing is counted"
+    return None
 
 
 def _find_needed(readings: Sequence[Reading]) -> list[Reading]:
