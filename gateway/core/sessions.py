@@ -170,7 +170,6 @@ class _Draft:
 
 _draft_of = copier(Ledger, _Draft)
 _ledger_of = freezer(_Draft, Ledger)
-_snapshot_of = copier(_Draft, Ledger)
 
 
 def _take(draft: _Draft, point: Point, cuts: Cuts) -> None:
@@ -339,3 +338,7 @@ def _count(draft: _Draft, fact: Fact) -> None:
     draft.fact_count += 1
     if fact.flags:
         draft.flags = draft.flags.union(fact.flags)
+
+
+_snapshot_of = copier(_Draft, Ledger)
+"""The ledger as it stands; the draft goes on."""
