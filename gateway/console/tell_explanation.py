@@ -13,6 +13,7 @@ from gateway.console.tell_bill import tell_costs, tell_periods
 from gateway.console.words import Clock, kwh, plain, price, span
 from gateway.domain.cdrs import Cdr
 from gateway.domain.explanations import Explanation, FactStory, LateStory, LeftReading, TakenReading
+from gateway.domain.flags import MEANINGS
 from gateway.domain.meters import ENERGY_IMPORT, Reading
 from gateway.domain.sessions import Fact, FactKind
 from gateway.domain.tokens import AuthMethod
@@ -33,18 +34,6 @@ AUTH_METHODS: Final = {
     AuthMethod.WHITELIST: "accepted by the list of cards that the eMSP gave us",
     AuthMethod.AUTH_REQUEST: "accepted by the eMSP when it was asked",
     AuthMethod.COMMAND: "started by the eMSP's own command",
-}
-FLAGS: Final = {
-    "abandoned": "the station never told the end: the session ends with the last that was heard of it",
-    "estimated": "readings lie more than an hour apart: the energy between them is shared out evenly over that time",
-    "gap": "numbered messages of the station are missing: what they told is not in the bill",
-    "leap_ignored": "a register rose by more than any plug can give: that rise is not billed",
-    "max_price": "the most that a session costs under the tariff took the place of the sum",
-    "min_price": "the least that a session costs under the tariff took the place of the sum",
-    "register_fell": "a register fell (a meter was changed or reset): nothing is billed for the fall",
-    "source_changed": "another register of the station was read from some time on: it counts from its own beginning",
-    "start_register_ignored": "the first register told was 0 and no reading: the session counts from the next one",
-    "time_replaced": "a time that the station told cannot be right: the time of receipt stands in its place",
 }
 
 
@@ -230,7 +219,7 @@ def _reading(reading: Reading) -> str:
 
 def _tell_odd(explanation: Explanation) -> Iterator[str]:
     for flag in sorted(explanation.cdr.flags):
-        yield f"  {FLAGS.get(flag, flag)}"
+        yield f"  {MEANINGS.get(flag, flag)}"
     for doubt in explanation.doubts:
         yield f"  {doubt}"
 

@@ -8,27 +8,23 @@ from decimal import Decimal
 from gateway.core.cdrs import Hold
 from gateway.core.periods import MICROSECOND
 from gateway.domain.cdrs import Cdr
+from gateway.domain.flags import MEANINGS
 from gateway.domain.locations import Connector
 from gateway.domain.sessions import Ledger, Session
 
-SEEN_IN_FACTS = {
-    "abandoned": "the station never told an end: the session was given up",
-    "estimated": "much was drawn in more than an hour without readings: its place in time is an estimate",
-    "leap_ignored": "the energy register rose by more than any plug can give: that rise was kept out",
-    "register_fell": "the energy register fell (meter swapped or reset): what was drawn around then is not known",
-    "source_changed": "energy was told by one register and then by another: what lies between them is not known",
-    "start_register_ignored": "the register at the start was a placeholder: energy counts from the next reading on",
-    "time_replaced": "the station's clock was wrong: the time of receipt stands for some of its times",
-}
+SEEN_IN_FACTS = frozenset(
+    [
+        *("abandoned", "estimated", "leap_ignored", "register_fell", "source_changed"),
+        *("start_register_ignored", "time_replaced"),
+    ]
+)
 """Flags that the fold of the facts raises."""
-SEEN_IN_SIGNATURES = {
-    "signature_broken": "a signature does not fit what the meter is said to have signed",
-    "signature_unverified": "a signed value could not be checked",
-    "signed_energy_differs": "the meter signed another energy",
-    "signed_key_differs": "another key came than the most trusted one",
-    "signed_meter_differs": "several meters signed",
-    "signed_values_left_out": "more values were signed than a bill holds",
-}
+SEEN_IN_SIGNATURES = frozenset(
+    [
+        *("signature_broken", "signature_unverified", "signed_energy_differs", "signed_key_differs"),
+        *("signed_meter_differs", "signed_values_left_out"),
+    ]
+)
 """Flags that judging what the meter signed raises."""
 
 GAP = "gap"
@@ -39,7 +35,7 @@ BEYOND_ENERGY = "energy_beyond_limit"
 BEYOND_DURATION = "duration_beyond_limit"
 UNIT = "unit_doubtful"
 TOLD = SEEN_IN_FACTS | SEEN_IN_SIGNATURES
-FLAGS = frozenset(TOLD) | {GAP, NO_READING, NO_ENERGY, BEYOND_PLUG, BEYOND_ENERGY, BEYOND_DURATION, UNIT}
+FLAGS = TOLD | {GAP, NO_READING, NO_ENERGY, BEYOND_PLUG, BEYOND_ENERGY, BEYOND_DURATION, UNIT}
 """Every doubt there is."""
 REVIEWED = "reviewed"
 """Said of a bill that a person released."""
@@ -76,9 +72,9 @@ def find_doubts(session: Session, rules: DoubtRules, flags: frozenset[str] = fro
     ledger = session.ledger
     if ledger.ended_at is None:
         return ()
-    doubts = [Doubt(flag=flag, reason=TOLD[flag]) for flag in sorted((ledger.flags | flags) & TOLD.keys())]
+    doubts = [Doubt(flag=flag, reason=MEANINGS[flag]) for flag in sorted((ledger.flags | flags) & TOLD)]
     if ledger.has_gap:
-        doubts.append(Doubt(flag=GAP, reason="messages that the station numbered never came"))
+        doubts.append(Doubt(flag=GAP, reason=MEANINGS[GAP]))
     doubts += _find_energy_doubts(ledger, ledger.ended_at, rules)
     if session.terms.place is not None:
         max_w = find_power_w(session.terms.place.connector)
@@ -113,9 +109,9 @@ def find_power_w(connector: Connector) -> Decimal | None:
 def _find_energy_doubts(ledger: Ledger, ended_at: datetime, rules: DoubtRules) -> Iterator[Doubt]:
     duration = ended_at - ledger.started_at
     if ledger.start_register_wh is None and not ledger.energy_wh:
-        yield Doubt(flag=NO_READING, reason="the station never told its energy register")
+        yield Doubt(flag=NO_READING, reason=MEANINGS[NO_READING])
     elif not ledger.energy_wh:
-        yield Doubt(flag=NO_ENERGY, reason="no energy was drawn")
+        yield Doubt(flag=NO_ENERGY, reason=MEANINGS[NO_ENERGY])
     if rules.max_energy_wh is not None and ledger.energy_wh > rules.max_energy_wh:
         limit = f"{rules.max_energy_wh / 1000:f} kWh"
         yield Doubt(flag=BEYOND_ENERGY, reason=f"{ledger.energy_wh / 1000:f} kWh are more than the limit of {limit}")

@@ -4,17 +4,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from gateway.core.cdrs import STATED_WH, circumstances_of, places_of
+from gateway.core.cdrs import STATED_WH, circumstances_of, places_of, price_cuts_of
+from gateway.core.cuts import Cuts, moments_between
 from gateway.core.pieces import compile_rules
 from gateway.core.pricing import price_stretches, state_totals
 from gateway.core.provenance import SESSION_BEGINS, tell_session
 from gateway.core.restrictions import UnpriceableError
+from gateway.core.stretches import MICROSECOND
 from gateway.domain.bills import Bill, BillLine, Stretch
 from gateway.domain.cdrs import Cdr, CdrPeriod
 from gateway.domain.explanations import Explanation, LateStory, PeriodStory, SessionStory, ShownCdr
+from gateway.domain.money import ZERO
 from gateway.domain.sessions import Fact, Session
 
 PRICE_CHANGES = "a price of the tariff changes here"
+POWER_CHANGES = "the power passes a limit of the tariff"
 STATE_CHANGES = "the state of the car changes here"
 
 
@@ -27,7 +31,8 @@ def explain_cdr(
     shown: Sequence[ShownCdr],
 ) -> Explanation:
     """The story of a bill; `facts` are those of its session as sealed, `late` those after it."""
-    story = tell_session([*facts, *(one.fact for one in late if one.counts)], session.id_token)
+    counted = [*facts, *(one.fact for one in late if one.counts)]
+    story = tell_session(counted, session.id_token, price_cuts_of(cdr.terms))
     bill, obstacle = _find_bill(cdr)
     doubts = [obstacle] if obstacle is not None else []
     return Explanation(
@@ -72,21 +77,31 @@ def _find_bill(cdr: Cdr) -> tuple[Bill | None, str | None]:
 
 def _tell_periods(cdr: Cdr, story: SessionStory, bill: Bill | None) -> Iterator[PeriodStory]:
     before: CdrPeriod | None = None
+    drawn_wh = ZERO
+    cuts = price_cuts_of(cdr.terms)
     for period in cdr.periods:
-        yield PeriodStory(
-            period=period,
-            end_at=end_of(period),
-            begun_by=_begun_by(period, before, story),
-            lines=_lines_within(bill, period),
-        )
+        if before is None:
+            begun_by = SESSION_BEGINS
+        elif period.phase is not before.phase:
+            begun_by = story.begun.get(period.start_at, STATE_CHANGES)
+        else:
+            begun_by = _price_rule_of(cuts, cdr.started_at, period.start_at, drawn_wh)
+        yield PeriodStory(period=period, end_at=end_of(period), begun_by=begun_by, lines=_lines_within(bill, period))
+        drawn_wh += period.energy_wh
         before = period
 
 
-def _begun_by(period: CdrPeriod, before: CdrPeriod | None, story: SessionStory) -> str:
-    if before is None:
-        return SESSION_BEGINS
-    otherwise = PRICE_CHANGES if period.phase is before.phase else STATE_CHANGES
-    return story.cuts.get(period.start_at, otherwise)
+def _price_rule_of(cuts: Cuts, started_at: datetime, at: datetime, drawn_wh: Decimal) -> str:
+    """Which boundary of the tariff lies at this moment, where so much was drawn since the start."""
+    lasted = at - started_at
+    if lasted in (timedelta(seconds=limit) for limit in cuts.durations_s):
+        return f"{PRICE_CHANGES}: {lasted} since the start"
+    if cuts.zone is not None and at in moments_between(cuts, at - MICROSECOND, at + MICROSECOND, started_at):
+        return f"{PRICE_CHANGES}: it is {at.astimezone(cuts.zone):%H:%M} there"
+    reached = [limit for limit in cuts.energies_wh if abs(limit - drawn_wh) <= STATED_WH]
+    if reached:
+        return f"{PRICE_CHANGES}: {_kwh(reached[0])} kWh are reached"
+    return POWER_CHANGES if cuts.powers_kw else PRICE_CHANGES
 
 
 def _lines_within(bill: Bill | None, period: CdrPeriod) -> tuple[BillLine, ...]:
@@ -127,4 +142,4 @@ def _find_doubts(cdr: Cdr, story: SessionStory, bill: Bill | None) -> Iterable[s
 
 
 def _kwh(wh: Decimal) -> str:
-    return f"{wh / 1000:f}"
+    return f"{(wh / 1000).normalize():f}"

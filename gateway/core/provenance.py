@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from gateway.core.energy import energy_wh_of, registers_of
+from gateway.core.cuts import NO_CUTS, Cuts
+from gateway.core.energy import Sourced, energy_wh_of, registers_of
 from gateway.core.facts import is_dated
 from gateway.core.sessions import Moment, fold_facts, walk_facts
 from gateway.domain.explanations import FactStory, LeftReading, SessionStory, TakenReading
@@ -38,21 +39,24 @@ NEWS = {
 """What a reading that raises a flag means."""
 
 
-def tell_session(facts: Sequence[Fact], driver: IdToken | None) -> SessionStory:
-    """The story of all facts of a session, in whatever order they came.  Needs at least one."""
-    moments, settled = walk_facts(facts, driver)
+def tell_session(facts: Sequence[Fact], driver: IdToken | None, cuts: Cuts = NO_CUTS) -> SessionStory:
+    """The story of all facts of a session, in whatever order they came.  Needs at least one.
+
+    `cuts` says where its price may change, as in `fold_facts`.
+    """
+    moments, settled = walk_facts(facts, driver, cuts)
     told: dict[str, list[Moment]] = {fact.key: [] for fact in settled}
-    ledger = fold_facts(facts, driver)
-    cuts = {ledger.started_at: SESSION_BEGINS}
+    ledger = fold_facts(facts, driver, cuts)
+    begun = {ledger.started_at: SESSION_BEGINS}
     for moment in moments:
         if moment.fact is not None:
             told[moment.fact.key].append(moment)
         cut = _cut_of(moment)
         if cut is not None:
-            cuts[moment.point[0]] = cut
+            begun[moment.point[0]] = cut
     kept = {fact.key: fact for fact in settled}
     stories = [_tell_fact(fact, kept.get(fact.key), told.get(fact.key, [])) for fact in facts]
-    return SessionStory(facts=tuple(sorted(stories, key=_order_of)), ledger=ledger, cuts=cuts)
+    return SessionStory(facts=tuple(sorted(stories, key=_order_of)), ledger=ledger, begun=begun)
 
 
 def _order_of(story: FactStory) -> tuple[datetime, int, int, datetime, str]:
@@ -65,7 +69,7 @@ def _order_of(story: FactStory) -> tuple[datetime, int, int, datetime, str]:
 def _cut_of(moment: Moment) -> str | None:
     """The rule by which a new period begins at this moment."""
     before, after = moment.before, moment.after
-    if after is None or after.periods == before.periods:
+    if after is None or after.periods == before.periods or after.periods[-1].start_at != moment.point[0]:
         return None
     if moment.fact is None:
         return "the driver became known: the session begins here, with the energy drawn before"
@@ -153,8 +157,8 @@ def _tell_readings(fact: Fact, moments: Sequence[Moment]) -> tuple[list[TakenRea
 def _register_in(moment: Moment) -> Decimal | None:
     """The register that a moment tells; with its source where it is not the total."""
     said = moment.point[3]
-    if isinstance(said, tuple):
-        return said[-1]  # type: ignore[unreachable]
+    if isinstance(said, Sourced):
+        return said.wh
     return said if isinstance(said, Decimal) else None
 
 
@@ -172,7 +176,7 @@ def _tell_register(moment: Moment, after: Ledger) -> TakenReading:
         at=at,
         register_wh=wh,
         drawn_wh=None if is_first or is_break else drawn_wh,
-        since=before.register_at,
+        since=before.register_at or (before.tracks[-1].at if before.tracks else None),
         note="the register begins here" if is_first else _note_on(before, after, wh),
     )
 

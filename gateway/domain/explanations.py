@@ -48,12 +48,12 @@ class FactStory:
 class SessionStory:
     """The messages in the order in which they count, and the ledger that they end in.
 
-    `cuts` say, by the time at which a period begins, which rule began it.
+    `begun` says, by the time at which a period begins, which rule began it.
     """
 
     facts: tuple[FactStory, ...]
     ledger: Ledger
-    cuts: dict[datetime, str]
+    begun: dict[datetime, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

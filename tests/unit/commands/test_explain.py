@@ -7,7 +7,7 @@ import pytest
 
 from gateway.cli import main
 from gateway.ops.clock import SystemClock
-from gateway.ports import AppendFact, SaveCdr, SavePartner, SaveSession
+from gateway.ports import SaveCdr, SavePartner, SaveSession
 from gateway.store.sqlite import SqliteStore
 from tests.contract.samples import CDR, FACT, PARTNER_ROW, SESSION
 
@@ -16,8 +16,7 @@ from tests.contract.samples import CDR, FACT, PARTNER_ROW, SESSION
 def config(tmp_path: Path) -> Path:
     async def fill() -> None:
         store = await SqliteStore.open(tmp_path / "data" / "gateway.sqlite3", lambda _: None, SystemClock())
-        await store.commit([SavePartner(PARTNER_ROW), SaveSession(SESSION, write_terms=True), SaveCdr(CDR)])
-        await store.commit([AppendFact(SESSION.id, FACT)])
+        await store.commit([SavePartner(PARTNER_ROW), SaveSession(SESSION, write_terms=True, fact=FACT), SaveCdr(CDR)])
         await store.save_cdr_renderings("2.2.1", [(CDR.id, b"{}")])
         await store.close()
 

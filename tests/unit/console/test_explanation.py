@@ -1,7 +1,7 @@
 """The story of a bill as a person reads it, and as JSON."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal as D
 from typing import Any
 
@@ -9,7 +9,9 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from gateway.console.tell_explanation import WIDTH, tell_explanation
+from gateway.core.cdrs import price_cuts_of
 from gateway.core.explanations import explain_cdr
+from gateway.core.sessions import fold_facts
 from gateway.domain.cdrs import Cdr, Correction
 from gateway.domain.explanations import Explanation, LateStory, ShownCdr
 from gateway.domain.meters import Reading
@@ -32,12 +34,13 @@ TOKEN = Token(
     whitelist=Whitelist.ALLOWED,
     last_updated=NOON,
 )
+TOKEN_SHOWN = IdToken(value="04AABBCC")
 TERMS = Terms(place=PLACE, tariff=TARIFF, token=TOKEN)
 FACTS = (START, power(5), metered(30, "6000"), state(30, ChargingState.SUSPENDED_EV), stop(45, "6000"))
 
 
 def explained(*facts: Fact, terms: Terms = TERMS, changes: dict[str, Any] | None = None, **more: Any) -> Explanation:
-    given = replace(session(*facts, terms=terms), id_token=IdToken(value="04AABBCC"), partner_id="P1")
+    given = replace(session(*facts, terms=terms), id_token=TOKEN_SHOWN, partner_id="P1")
     cdr = replace(cdr_of(given), ordinal=3, **(changes or {}))
     return explain_cdr(cdr, given, facts, more.get("late", ()), more.get("others", ()), more.get("shown", ()))
 
@@ -116,10 +119,31 @@ def test_a_price_that_changes_says_under_what_each_holds() -> None:
 
     text = text_of(START, metered(30, "6000"), stop(60, "6000"), terms=terms)
 
-    assert "because a price of the tariff changes here" in text
+    assert "because a price of the tariff changes here: 2 kWh are reached" in text
     assert "energy (price 2 of T): 2 kWh × 0.40 EUR per kWh = 0.80 EUR, with 19 % VAT 0.952" in text
     assert "energy (price 1 of T): 3 kWh × 0.50 EUR per kWh = 1.50 EUR, with 19 % VAT 1.785" in text
     assert "holds energy of the session from 2 kWh" in text
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentence"),
+    [
+        (Restrictions(max_kwh=D(2)), "a price of the tariff changes here: 2 kWh are reached"),
+        (Restrictions(max_duration_s=900), "a price of the tariff changes here: 0:15:00 since the start"),
+        (Restrictions(end_time=time(13, 20)), "a price of the tariff changes here: it is 13:20 there"),
+        (Restrictions(min_power=D(8)), "the power passes a limit of the tariff"),
+    ],
+)
+def test_a_period_says_which_boundary_of_the_tariff_began_it(rule: Restrictions, sentence: str) -> None:
+    terms = priced(element(Dimension.ENERGY, "0.5", rule), element(Dimension.ENERGY, "0.4"))
+    cuts = price_cuts_of(terms)
+    facts = (START, metered(30, "6000"), stop(60, "7000"))
+    given = replace(session(*facts, terms=terms), ledger=fold_facts(facts, cuts=cuts), id_token=TOKEN_SHOWN)
+
+    told = explain_cdr(cdr_of(given), given, facts, (), (), ())
+
+    assert [period.begun_by for period in told.periods] == ["the session begins", sentence]
+    assert told.doubts == ()
 
 
 def test_a_step_says_what_it_added() -> None:
@@ -145,13 +169,16 @@ def test_a_limit_says_what_it_took_the_place_of() -> None:
     ("facts", "sentence"),
     [
         ((START, metered(10, "8250"), metered(20, "50"), stop(45, "1050")), "lower than before: the register starts"),
-        ((START, metered(10, "8250"), metered(20, "50"), stop(45, "1050")), "a register fell (a meter was changed"),
+        ((START, metered(10, "8250"), metered(20, "50"), stop(45, "1050")), "the energy register fell (meter swapped"),
         ((START, metered(10, "8250"), metered(20, "50"), stop(45, "1050")), "in 2 pieces: the register broke off"),
         (
             (START, metered(10, "2000", received_at=after(44)), stop(45, "3000")),
             "1 message was received more than",
         ),
-        ((START, metered(10, "2000", seq_no=4), stop(45, "3000", seq_no=9)), "numbered messages of the station are"),
+        (
+            (START, metered(10, "2000", seq_no=4), stop(45, "3000", seq_no=9)),
+            "messages that the station numbered never",
+        ),
         ((START, metered(20, "3000"), state(25, ChargingState.SUSPENDED_EV), stop(45, "3500")), "goes to the charging"),
     ],
 )

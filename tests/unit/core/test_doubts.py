@@ -5,8 +5,11 @@ from decimal import Decimal as D
 import pytest
 
 from gateway.core.cdrs import Hold
-from gateway.core.doubts import DoubtRules, find_doubts, find_power_w, review_cdr
+from gateway.core.corrections import CORRECTED, ENERGY_CORRECTED
+from gateway.core.doubts import FLAGS, REVIEWED, DoubtRules, find_doubts, find_power_w, review_cdr
+from gateway.domain.bills import Limit
 from gateway.domain.cdrs import Cdr
+from gateway.domain.flags import MEANINGS
 from gateway.domain.sessions import Fact, Session, Terms
 from tests.unit.core.test_cdrs import CONNECTOR, PARKED, cdr_of, session
 from tests.unit.core.test_sessions import ABANDONED, START, metered, reading, stop
@@ -126,3 +129,9 @@ def test_a_released_bill_carries_its_doubts() -> None:
     assert made.flags == {"register_fell", "reviewed"}
     assert isinstance(other, Cdr)
     assert other.flags == frozenset()
+
+
+def test_every_flag_of_a_bill_has_words_for_a_person() -> None:
+    priced = {limit.value for limit in Limit}
+
+    assert set(MEANINGS) == FLAGS | priced | {REVIEWED, ENERGY_CORRECTED, CORRECTED}

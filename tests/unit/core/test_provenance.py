@@ -40,7 +40,7 @@ def test_what_the_story_says_was_drawn_adds_up_and_no_reading_is_forgotten(facts
     assert sorted(one.fact.key for one in story.facts) == sorted(fact.key for fact in facts)
     for one in story.facts:
         assert len(one.taken) + len(one.left) == len(one.fact.readings)
-    assert {period.start_at for period in story.ledger.periods} <= set(story.cuts)
+    assert {period.start_at for period in story.ledger.periods} <= set(story.begun)
 
 
 def test_each_register_says_what_it_rose_by_since_which_time() -> None:
@@ -117,7 +117,7 @@ def test_a_state_says_what_the_time_is_billed_as_from_there() -> None:
 
     notes = [note for one in story.facts for note in one.notes]
     assert "the car charges: it stays charging time" in notes
-    assert story.cuts == {
+    assert story.begun == {
         NOON: SESSION_BEGINS,
         after(10): "the car asks for no power: from here it is parking time",
     }
@@ -128,7 +128,7 @@ def test_a_driver_who_became_known_later_begins_the_session() -> None:
 
     story = told(begun, replace(metered(5, "2000"), id_token=CARD), stop(20, "6500"))
 
-    assert "the driver became known" in story.cuts[after(5)] or story.ledger.started_at == after(5)
+    assert "the driver became known" in story.begun[after(5)] or story.ledger.started_at == after(5)
 
 
 def test_a_time_that_was_replaced_or_came_late_is_told() -> None:
