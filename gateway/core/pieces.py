@@ -147,9 +147,11 @@ def cut_stretches(
 
 
 def _are_alike(left: Piece, right: Piece) -> bool:
+    """Have both the same prices?  That of energy is looked at only where some was drawn: so one with energy is never
+    joined with one without, in which it would seem to flow at another price."""
     one, other = left.stretch, right.stretch
     is_same_kind = one.phase is other.phase and left.tariff is right.tariff and one.end_at == other.start_at
-    return is_same_kind and dict(left.chosen) == dict(right.chosen)
+    return is_same_kind and bool(one.energy_wh) is bool(other.energy_wh) and dict(left.chosen) == dict(right.chosen)
 
 
 _Key = tuple[object, ...]

@@ -6,7 +6,7 @@ from decimal import Decimal as D
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.core.pieces import compile_rules, cut_stretches
@@ -146,7 +146,23 @@ def test_parts_and_lines_sum_to_the_total(of: Tariff, stretches: list[Stretch]) 
     )
 
 
+def test_energy_is_not_joined_with_a_stretch_in_which_it_would_have_another_price() -> None:
+    """The clocks jump from 02:00 to 03:00; what was drawn in the first minute was drawn before."""
+    of = tariff(element(part("ENERGY", "0.25"), start_time="02:30"))
+    stretches = visit(local("2026-03-29T01:30"), charging(1, "0.123"), charging(30))
+    rules = compile_rules((of,), "Europe/Amsterdam")
+
+    stated = cut_stretches(rules, stretches)
+
+    assert [one.energy_wh for one in stated] == [123, 0]
+    assert price_stretches(rules, stated, keeps_borders=True).cost.before_taxes == 0
+
+
 @given(TARIFFS, VISITS)
+@example(
+    tariff(element(part("ENERGY", "0.25"), start_time="02:30")),
+    visit(local("2026-03-29T01:30"), charging(1, "0.123"), charging(30)),
+)
 def test_cutting_again_and_joining_nothing_change_no_price(of: Tariff, stretches: list[Stretch]) -> None:
     rules = compile_rules((of,), ZONE)
 
