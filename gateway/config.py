@@ -165,6 +165,12 @@ class OcppSettings(Section):
         default=True, description="After a boot, set sampled energy and its interval where the station differs."
     )
     metering_interval_s: int = Field(default=60, ge=1, le=86_400, description="Interval of meter values in a session.")
+    cost_interval_s: int = Field(
+        default=60,
+        ge=-1,
+        le=86_400,
+        description="Seconds between two running costs told to a 2.x station; 0: only the final cost; -1: none.",
+    )
     preparing_is: Annotated[Literal["CHARGING", "AVAILABLE"], BeforeValidator(_upper)] = Field(
         default="CHARGING", description="EVSE status published while a plug is Preparing."
     )

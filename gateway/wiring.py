@@ -46,6 +46,7 @@ def build_station_flows(
         gap_wait_s=config.sessions.gap_wait_s,
         ghost_after_s=config.sessions.ghost_after_s,
         round_to=_roundings(config),
+        cost_interval_s=config.ocpp.cost_interval_s,
     )
     availability = Availability(
         store,

@@ -8,6 +8,7 @@ the text.
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from gateway.domain.meters import Reading
@@ -100,11 +101,13 @@ class TransactionReported:
 class TransactionAnswer:
     """`transaction_id` as the station is to use it (1.6: a positive int32 as decimal text).
 
-    `authorization` is set where the message carried a token.
+    `authorization` is set where the message carried a token; `cost` is what the session costs so far, or in the end,
+    with taxes, where it is time to tell it.
     """
 
     transaction_id: str | None
     authorization: Authorization | None = None
+    cost: Decimal | None = None
 
 
 class NoticeKind(StrEnum):

@@ -25,6 +25,7 @@ from gateway.domain.tokens import Authorization, IdToken, Token
 from gateway.errors import ConflictError, RevisionConflictError
 from gateway.flows.authorization import Authorizer
 from gateway.flows.memory import Memory
+from gateway.flows.session_costs import CostsTold
 from gateway.ports import Change, Clock, Ids, SaveLateFact, SaveSession, Store
 
 log = structlog.get_logger(__name__)
@@ -41,13 +42,14 @@ _save_session, _answer = quick(SaveSession), quick(TransactionAnswer)
 class SealRules:
     """Seconds between the end of a session and its CDR, and until a session that never ends is given up.
 
-    `round_to`: the decimals to which parties round their bills, of those that do.
+    `round_to`: the decimals to which parties round their bills, of those that do.  `cost_interval_s`: see `CostsTold`.
     """
 
     seal_after_s: float = 5
     gap_wait_s: float = 3_600
     ghost_after_s: float = 86_400
     round_to: Mapping[PartyId, int] = field(default_factory=dict)
+    cost_interval_s: int = 60
 
 
 class Transactions:
@@ -62,6 +64,7 @@ class Transactions:
         self._ids = ids
         self._authorizer = authorizer
         self._rules = rules
+        self._costs = CostsTold(rules.cost_interval_s)
 
     async def on_transaction(self, event: TransactionReported) -> TransactionAnswer:
         """Take in one message; returns once it is durable.  Raises StoreDownError."""
@@ -70,7 +73,7 @@ class Transactions:
             if step is None:
                 return await self._take(event)
             await self._store.commit((step,))
-            return _answer(transaction_id=step.session.transaction_id)
+            return self._answer_with_cost(event, step.session)
         except (RevisionConflictError, ConflictError):
             # The store knows better than memory, or what a cancelled job had written is stored by now: once more.
             session = await self._find(event)
@@ -275,8 +278,13 @@ class Transactions:
         if _tells_place(event, session) or is_start:
             changed = self._move(changed, event)
         changed = await self.cut_anew(changed, session.terms, fact)
-        answer = await self._save(session, changed, fact)
-        return replace(answer, authorization=authorization)
+        saved = await self._save(session, changed, fact)
+        return replace(self._answer_with_cost(event, saved), authorization=authorization)
+
+    def _answer_with_cost(self, event: TransactionReported, session: Session) -> TransactionAnswer:
+        """Only numbered events have a place for the cost in their answers."""
+        cost = None if event.seq_no is None else self._costs.find_due(session, event.receipt.received_at)
+        return _answer(transaction_id=session.transaction_id, cost=cost)
 
     async def cut_anew(self, session: Session, before: Terms, *facts: Fact) -> Session:
         """The session under terms other than those `before`: folded anew where its price changes elsewhere now.
@@ -289,7 +297,7 @@ class Transactions:
         stored = await self._store.load_facts(session.id)
         return _with_ledger(session, fold_facts([*stored, *facts], session.id_token, cuts))
 
-    async def _save(self, session: Session, changed: Session, fact: Fact) -> TransactionAnswer:
+    async def _save(self, session: Session, changed: Session, fact: Fact) -> Session:
         ledger = changed.ledger
         if ledger.ended_at is not None:
             changed = self._schedule(end_session(changed), self._clock.now())
@@ -297,7 +305,7 @@ class Transactions:
         await self._store.commit((_save_session(changed, write_terms, fact),))
         if ledger.ended_at is not None and session.ledger.ended_at is None:
             log.info("session ended", session_id=session.id, energy_wh=str(ledger.energy_wh), status=changed.status)
-        return _answer(transaction_id=session.transaction_id)
+        return changed
 
     def _move(self, session: Session, event: TransactionReported) -> Session:
         """What was told first did not say where, or not when it began: now it is known, and so is the price.
@@ -367,6 +375,7 @@ class Transactions:
         if ended.status is SessionStatus.COMPLETED:
             ended = replace(ended, seal_due_at=now)
         await self._store.commit([SaveSession(ended, fact=fact)])
+        self._costs.forget(session.id)
         log.warning("session abandoned", session_id=session.id, station_id=session.key.station_id)
 
 

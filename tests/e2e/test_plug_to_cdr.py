@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulators.charger import Patience, Scenario, build_charger, load_scenario
+from simulators.charger import Exchange, Patience, Scenario, build_charger, load_scenario
 from tests.contract_schemas import assert_valid
 from tests.e2e.house import House
 
@@ -26,7 +26,7 @@ BUNDLED = [
 ]
 
 
-async def live(house: House, scenario: Scenario, station_id: str, version: str) -> None:
+async def live(house: House, scenario: Scenario, station_id: str, version: str) -> list[Exchange]:
     charger = build_charger(
         scenario,
         house.ocpp_url,
@@ -39,6 +39,7 @@ async def live(house: House, scenario: Scenario, station_id: str, version: str) 
     async with charger:
         outcome = await charger.run_scenario(scenario)
     assert outcome.failures == ()
+    return list(charger.acknowledged)
 
 
 @pytest.mark.parametrize(("name", "version"), BUNDLED)
@@ -64,6 +65,21 @@ async def test_a_scenario_ends_with_the_cdr_that_it_states(house: House, name: s
         for module, objects in (("session", sessions), ("cdr", cdrs)):
             for item in objects:
                 assert_valid(module, plain(item))
+
+
+async def test_a_station_is_told_what_the_session_costs_and_in_the_end_what_the_cdr_says(house: House) -> None:
+    scenario = load_scenario("201-simple").model_copy(update={"token": UID})
+    assert scenario.expect is not None
+    await house.provision("CS1", password="secret-of-the-station", security_profile=1)
+    await house.call("PUT", f"tokens/{UID}", {"status": "accepted"})
+
+    acknowledged = await live(house, scenario, "CS1", "2.0.1")
+
+    events = [one for one in acknowledged if one.action == "TransactionEvent"]
+    running = [one.reply["totalCost"] for one in events[:-1] if "totalCost" in one.reply]
+    assert len(running) == 1
+    assert 0 < running[0] < float(scenario.expect.cost_incl_vat or 0)
+    assert Decimal(str(events[-1].reply["totalCost"])) == scenario.expect.cost_incl_vat
 
 
 def compare(cdrs: list[dict[str, Any]], scenario: Scenario) -> None:

@@ -1,5 +1,6 @@
 """The calls of OCPP 2.0.1 stations, one handler per action."""
 
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from gateway.domain.events import (
@@ -21,6 +22,7 @@ from gateway.ocpp.v201.reports import fold_report
 
 report_transaction = quick(TransactionReported)
 report_status = quick(StatusReported)
+CENT: Final = Decimal("0.01")
 
 REGISTRATION: Final = {
     Admission.ACCEPTED: "Accepted",
@@ -136,10 +138,15 @@ async def on_transaction_event(message: Message, stories: Stories) -> dict[str, 
             flags=flags or samples.flags,
         )
     )
-    if answer.authorization is None:
+    if answer.authorization is None and answer.cost is None:
         return None
-    # OCPP 2.0.1 E01.FR.11: a refused token is said here; there is no other refusal.
-    return {"idTokenInfo": render_id_token_info(answer.authorization)}
+    said: dict[str, Any] = {}
+    if answer.cost is not None:  # OCPP 2.0.1 I02.FR.01, I03.FR.02; 0.00 is free (I03.FR.04)
+        said["totalCost"] = float(answer.cost.quantize(CENT, rounding=ROUND_HALF_UP))
+    if answer.authorization is not None:
+        # OCPP 2.0.1 E01.FR.11: a refused token is said here; there is no other refusal.
+        said["idTokenInfo"] = render_id_token_info(answer.authorization)
+    return said
 
 
 async def on_meter_values(message: Message, stories: Stories) -> None:

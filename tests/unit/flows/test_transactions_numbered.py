@@ -11,7 +11,7 @@ from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import AuthStatus, IdToken
 from gateway.ports import SaveLocation, SaveStation, SaveTariff
 from tests.unit.flows.deliveries import deliver
-from tests.unit.flows.stage import Stage
+from tests.unit.flows.stage import RULES, Stage
 from tests.unit.flows.words import (
     CARD,
     NOON,
@@ -25,6 +25,7 @@ from tests.unit.flows.words import (
     energy_price,
     make_evse,
     make_location,
+    metered,
     start,
     started,
     stop,
@@ -258,3 +259,41 @@ async def test_a_tariff_for_others_is_no_price_for_a_card(stage: Stage, type_: s
 
     assert session.terms.tariff is not None
     assert session.terms.tariff.id == "T"
+
+
+async def test_the_running_cost_is_told_once_in_a_while_and_the_final_one_at_the_end(stage: Stage) -> None:
+    """0.50 per kWh."""
+    events = (started(), updated(1, 10, 5000), updated(2, 10.5, 6000), updated(3, 30, 7000), ended(4, 40, 9000))
+
+    told = [await stage.send(event) for event in events]
+
+    assert [answer.cost for answer in told] == [None, 2, None, 3, 4]
+
+
+async def test_a_transaction_with_a_gap_has_no_final_cost_yet(stage: Stage) -> None:
+    await stage.send(started())
+
+    answer = await stage.send(ended(4, 40, 9000))
+
+    assert answer.cost is None
+
+
+@pytest.mark.parametrize(("interval_s", "costs"), [(0, [None, 4]), (-1, [None, None])])
+async def test_what_is_told_of_costs_is_the_operators_choice(
+    stage: Stage, interval_s: int, costs: list[int | None]
+) -> None:
+    stage.rules = replace(RULES, cost_interval_s=interval_s)
+    await stage.reopen()
+    await stage.send(started())
+
+    told = [await stage.send(event) for event in (updated(1, 10, 5000), ended(2, 40, 9000))]
+
+    assert [answer.cost for answer in told] == costs
+
+
+async def test_the_older_generation_has_no_place_for_costs(stage: Stage) -> None:
+    await stage.send(start())
+
+    answers = [await stage.send(event) for event in (metered(10, 5000), stop(20, 6000))]
+
+    assert [answer.cost for answer in answers] == [None, None]

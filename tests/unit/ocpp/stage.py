@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -74,6 +75,7 @@ class Witness:
     disconnected: list[str] = field(default_factory=list)
     before: Callable[[Any], Any] | None = None
     quarantined_id: str | None = "77"
+    cost: Decimal | None = None
 
     def on_connected(self, station_id: str) -> None:
         self.connected.append(station_id)
@@ -99,7 +101,9 @@ class Witness:
         await self._take(event)
         transaction_id = "42" if event.kind is FactKind.STARTED else event.transaction_id
         authorization = self.authorization if event.id_token is not None else None
-        return TransactionAnswer(transaction_id=event.transaction_id or transaction_id, authorization=authorization)
+        return TransactionAnswer(
+            transaction_id=event.transaction_id or transaction_id, authorization=authorization, cost=self.cost
+        )
 
     async def on_notice(self, event: NoticeReported) -> None:
         await self._take(event)

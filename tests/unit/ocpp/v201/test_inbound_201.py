@@ -155,6 +155,21 @@ TRANSACTION = {
 }
 
 
+@pytest.mark.parametrize(("cost", "told"), [("2.845", 2.85), ("0", 0.0), ("12.3449", 12.34)])
+async def test_the_cost_is_told_in_whole_cents_and_free_is_zero(cost: str, told: float) -> None:
+    payload = TRANSACTION | {"eventType": "Ended"}
+
+    answer, _ = await serve("TransactionEvent", payload, Witness(cost=Decimal(cost)))
+    alone, _ = await serve(
+        "TransactionEvent",
+        {key: value for key, value in payload.items() if key != "idToken"},
+        Witness(cost=Decimal(cost)),
+    )
+
+    assert answer == {"totalCost": told, "idTokenInfo": {"status": "Accepted"}}
+    assert alone == {"totalCost": told}
+
+
 async def test_a_transaction_starts() -> None:
     answer, (event,) = await serve("TransactionEvent", TRANSACTION)
 
