@@ -46,7 +46,7 @@ def points_of(fact: Fact) -> list[Point]:
                 points.append((read_at, REGISTER, seq_no, wh))
     if kind is FactKind.ENDED or kind is FactKind.ABANDONED:
         points.append((at, ENDED, seq_no, fact))
-    if len(points) > 1:
+    if len(points) > 1 and not (len(points) == 2 and points[0][:2] < points[1][:2]):  # as almost always
         points.sort(key=_by_time)
     return points
 

@@ -10,7 +10,7 @@ import orjson
 
 from gateway.domain.meters import ENERGY_IMPORT, Reading
 from gateway.domain.quick import quick
-from gateway.ocpp.times import parse_time
+from gateway.ocpp.times import ReadTime, parse_time
 
 make_reading = quick(Reading)
 
@@ -35,8 +35,9 @@ make_samples = quick(Samples)
 NO_SAMPLES = Samples((), None, "", ())
 
 
-def parse_samples(meter_values: Sequence[Any], received_at: datetime) -> Samples:
-    """Read a list of MeterValue (OCPP 1.6 7.33, OCPP 2.0.1 MeterValueType).
+def parse_samples(meter_values: Sequence[Any], received_at: datetime, known: ReadTime | None = None) -> Samples:
+    """Read a list of MeterValue (OCPP 1.6 7.33, OCPP 2.0.1 MeterValueType); `known` is a time of the message that was
+    read already, mostly the very same.
 
     A sample without value is skipped; a MeterValue without a time, or with an implausible one, counts at its receipt.
     """
@@ -45,7 +46,11 @@ def parse_samples(meter_values: Sequence[Any], received_at: datetime) -> Samples
     first_raw = ""
     flags: tuple[str, ...] = ()
     for meter_value in meter_values:
-        at, raw, replaced = parse_time(meter_value.get("timestamp"), received_at)
+        timestamp = meter_value.get("timestamp")
+        if known is not None and timestamp == known[1]:
+            at, raw, replaced = known
+        else:
+            at, raw, replaced = parse_time(timestamp, received_at)
         flags = flags or replaced
         if first_at is None:
             first_at, first_raw = at, raw

@@ -45,9 +45,9 @@ _NO_LEDGER_REST = (None,) * 8
 
 def render_fact(fact: Fact, at_us: int) -> str:
     """Render a fact without its key and time, which are columns; `at_us` is that time: readings count from it."""
-    at, token = fact.at, fact.id_token
+    at, token, state = fact.at, fact.id_token, fact.charging_state
     parts: list[Any] = [
-        fact.kind,
+        fact.kind._value_,
         fact.at_raw,
         fact.received_at,
         fact.message_id,
@@ -55,7 +55,7 @@ def render_fact(fact: Fact, at_us: int) -> str:
     ]
     rest = (
         fact.seq_no,
-        fact.charging_state,
+        None if state is None else state._value_,
         fact.trigger,
         1 if fact.offline else None,
         fact.stop_reason,
@@ -125,10 +125,10 @@ def _parse_reading(parts: list[Any], fact_us: int) -> Reading:
 
 
 def render_ledger(ledger: Ledger) -> str:
-    register, start_register = ledger.register_wh, ledger.start_register_wh
+    register, start_register, state = ledger.register_wh, ledger.start_register_wh, ledger.charging_state
     parts: list[Any] = [
         ledger.started_at,
-        [(period.start_at, period.phase, str(period.energy_wh)) for period in ledger.periods],
+        [(period.start_at, period.phase._value_, str(period.energy_wh)) for period in ledger.periods],
         ledger.last_at,
         str(ledger.energy_wh),
         ledger.segments,
@@ -136,7 +136,7 @@ def render_ledger(ledger: Ledger) -> str:
         None if register is None else str(register),
         ledger.register_at,
         None if start_register is None else str(start_register),
-        ledger.charging_state,
+        None if state is None else state._value_,
         ledger.has_started,
     ]
     rest = (
@@ -146,7 +146,7 @@ def render_ledger(ledger: Ledger) -> str:
         ledger.ended_at,
         ledger.stop_reason,
         sorted(ledger.flags) if ledger.flags else None,
-        [_render_track(track) for track in ledger.tracks] or None,
+        [_render_track(track) for track in ledger.tracks] if ledger.tracks else None,
         None if ledger.broken_off is None else _render_track(ledger.broken_off),
     )
     if rest != _NO_LEDGER_REST:

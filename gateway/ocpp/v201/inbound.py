@@ -112,10 +112,10 @@ async def on_authorize(message: Message, stories: Stories) -> dict[str, Any]:
 async def on_transaction_event(message: Message, stories: Stories) -> dict[str, Any] | None:
     payload = message.payload
     received_at = message.received_at
-    at, at_raw, flags = parse_time(payload["timestamp"], received_at)
+    at, at_raw, flags = told = parse_time(payload["timestamp"], received_at)
     transaction, evse, id_token = payload["transactionInfo"], payload.get("evse"), payload.get("idToken")
     meter_values = payload.get("meterValue")
-    samples = parse_samples(meter_values, received_at) if meter_values else NO_SAMPLES
+    samples = parse_samples(meter_values, received_at, told) if meter_values else NO_SAMPLES
     remote_start_id, reservation_id = transaction.get("remoteStartId"), payload.get("reservationId")
     answer = await stories.on_transaction(
         report_transaction(
