@@ -11,7 +11,7 @@ from gateway.core.doubts import Doubt, DoubtRules, find_doubts, review_cdr
 from gateway.domain.cdrs import Cdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
-from gateway.domain.sessions import Session, SessionStatus
+from gateway.domain.sessions import Session, SessionStatus, Terms
 from gateway.domain.stations import ConnectorState
 from gateway.errors import ConflictError, NotFoundError, RevisionConflictError, StoreDownError
 from gateway.flows.agenda import Agenda
@@ -126,7 +126,8 @@ class Sealing:
         session = self._memory.sessions.get(session_id)
         if session is None or session.status is not SessionStatus.COMPLETED:
             return None
-        completed = await self._transactions.cut_anew(self._with_place(session), session.terms)
+        # Where the price may change the bill is cut by all facts at once: an older program may have kept the session.
+        completed = await self._transactions.cut_anew(self._with_place(session), Terms())
         decision = decide_cdr(completed, cdr_id=self._ids.new(), now=self._clock.now())
         if isinstance(decision, Cdr):
             decision = await self._with_signed_values(completed, decision)

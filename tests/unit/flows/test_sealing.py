@@ -10,7 +10,7 @@ from gateway.domain.sessions import SessionStatus
 from gateway.domain.tariffs import Restrictions, TariffElement
 from gateway.errors import StoreDownError
 from gateway.flows.inventory import Inventory
-from gateway.ports import DeleteStation, SaveLocation, SaveTariff
+from gateway.ports import DeleteStation, SaveLocation, SaveSession, SaveTariff
 from tests.unit.flows.deliveries import deliver
 from tests.unit.flows.stage import RESTART_GRACE_S, RULES, Stage
 from tests.unit.flows.words import (
@@ -345,6 +345,21 @@ async def test_a_tariff_that_came_late_cuts_the_session_by_its_readings(stage: S
 
     await inventory_of(stage).put_tariff(replace(TARIFF, elements=(cheap, energy_price("1.00"))))
     await stage.tick()
+
+    (cdr,) = await stage.load_cdrs()
+    assert [period.energy_wh for period in cdr.periods] == [4500, 500]
+
+
+async def test_a_session_kept_by_a_program_that_did_not_cut_it_is_billed_by_its_readings(stage: Stage) -> None:
+    cheap = replace(energy_price("0.50"), restrictions=Restrictions(max_duration_s=900))
+    await stage.provide(SaveTariff(replace(TARIFF, elements=(cheap, energy_price("1.00")))))
+    await stage.send_all(start(), metered(10, 5000), metered(20, 6000), stop(30, 6000))
+    session = await stage.load_session()
+    (first, _) = session.ledger.periods
+    uncut = replace(session.ledger, periods=(replace(first, energy_wh=session.ledger.energy_wh),))
+    await stage.provide(SaveSession(replace(session, ledger=uncut)))
+
+    await stage.wait(5)
 
     (cdr,) = await stage.load_cdrs()
     assert [period.energy_wh for period in cdr.periods] == [4500, 500]
