@@ -3,12 +3,14 @@
 from typing import Any
 
 from gateway.console.render_ledger import render_cdr, render_fact, render_reading
+from gateway.console.render_signatures import render_signed_value
 from gateway.domain.bills import Amount, Bill, BillLine
 from gateway.domain.explanations import Explanation, FactStory, LateStory, PeriodStory, TakenReading
 
 
 def render_explanation(explanation: Explanation) -> dict[str, Any]:
-    """The bill, each message and what was made of it, each period with its arithmetic, and what came after."""
+    """The bill, each message and what was made of it, each period with its arithmetic, what the meter signed (with the
+    verdicts of the day the bill was made), and what came after."""
     return {
         "cdr": render_cdr(explanation.cdr),
         "station_id": explanation.session.key.station_id,
@@ -17,6 +19,7 @@ def render_explanation(explanation: Explanation) -> dict[str, Any]:
         "facts": [_render_fact(story) for story in explanation.story.facts],
         "periods": [_render_period(story) for story in explanation.periods],
         "arithmetic": None if explanation.bill is None else _render_bill(explanation.bill),
+        "signed_values": [render_signed_value(value) for value in explanation.cdr.signed_values],
         "late": [_render_late(late) for late in explanation.late],
         "other_cdrs": [render_cdr(other) for other in explanation.others],
         "shown": [{"version": shown.version, "at": shown.at} for shown in explanation.shown],

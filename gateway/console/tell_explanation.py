@@ -10,7 +10,8 @@ from textwrap import wrap
 from typing import Final
 
 from gateway.console.tell_bill import tell_costs, tell_periods
-from gateway.console.words import Clock, kwh, plain, price, span
+from gateway.console.tell_signatures import tell_signed_values
+from gateway.console.words import Cells, Clock, columns, kwh, plain, price, span
 from gateway.domain.cdrs import Cdr
 from gateway.domain.explanations import Explanation, FactStory, LateStory, LeftReading, TakenReading
 from gateway.domain.flags import MEANINGS
@@ -45,6 +46,7 @@ def tell_explanation(explanation: Explanation, partner_name: str | None) -> str:
         ("The periods of the bill: why each begins, and what it costs", tell_periods(explanation, clock)),
         ("Together", tell_costs(explanation)),
         (f"The messages that it rests on (times of {clock.name})", _tell_facts(explanation, clock)),
+        ("What the meter signed", tell_signed_values(explanation.cdr.signed_values, clock)),
         ("What was odd", _tell_odd(explanation)),
         ("What came after the bill was made", _tell_late(explanation.late, clock)),
         ("Corrections", _tell_corrections(explanation)),
@@ -52,25 +54,26 @@ def tell_explanation(explanation: Explanation, partner_name: str | None) -> str:
     )
     lines: list[str] = []
     for heading, told in sections:
-        found = [part for line in told for part in _folded(line)]
+        found = [part for line in told for part in _folded(_printable(line))]
         if found:
             lines += ["", heading, *found] if heading else found
     return "\n".join(lines)
 
 
+def _printable(line: str) -> str:
+    """Stations choose many of the texts: what steers a terminal is not shown."""
+    if line.isprintable():
+        return line
+    return type(line)("".join(sign if sign.isprintable() else "?" for sign in line))
+
+
 def _folded(line: str) -> list[str]:
     """A long line goes on below itself, further in; one of the head below its value."""
-    if len(line) <= WIDTH or isinstance(line, _Cells):
+    if len(line) <= WIDTH or isinstance(line, Cells):
         return [line]
     inwards = len(line) - len(line.lstrip())
     indent = " " * (inwards + 4 if inwards else HEAD)
     return wrap(line, WIDTH, initial_indent="", subsequent_indent=indent, drop_whitespace=True, break_on_hyphens=False)
-
-
-class _Cells(str):
-    """A line of a table: it is never folded."""
-
-    __slots__ = ()
 
 
 # --- head ---------------------------------------------------------------------------------------------------------
@@ -143,18 +146,11 @@ def _tell_facts(explanation: Explanation, clock: Clock) -> Iterator[str]:
     rows: list[_Row] = [(_COLUMNS, ())]
     for story in explanation.story.facts:
         rows += _rows_of(story, clock)
-    widths = [max(len(cells[column]) for cells, _ in rows) for column in range(len(_COLUMNS))]
-    for cells, remarks in rows:
-        yield _Cells("  " + "  ".join(_aligned(cells, widths)).rstrip())
+    lines = columns([cells for cells, _ in rows], right=_RIGHT)
+    for line, (_, remarks) in zip(lines, rows, strict=True):
+        yield line
         yield from (f"      {remark}" for remark in remarks)
     yield from (f"  {line}" for line in _tell_in_common(explanation.story.facts))
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    return [
-        cell.rjust(width) if column in _RIGHT else cell.ljust(width)
-        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
 
 
 def _rows_of(story: FactStory, clock: Clock) -> Iterator[_Row]:

@@ -1,5 +1,6 @@
 """Numbers and times in words, as a person reads them aloud."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
@@ -88,3 +89,24 @@ def span(seconds: Decimal) -> str:
     fraction = seconds - whole
     words += [f"{plain(rest + fraction)} s"] if rest or fraction or not words else []
     return " ".join(words)
+
+
+class Cells(str):
+    """A line of a table: it is never folded."""
+
+    __slots__ = ()
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> list[Cells]:
+    """A line per row, further in; the columns in `right` are flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        Cells(
+            "  "
+            + "  ".join(
+                cell.rjust(width) if number in right else cell.ljust(width)
+                for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+        )
+        for row in rows
+    ]

@@ -95,6 +95,8 @@ async def test_a_digit_that_was_changed_after_signing_is_told_and_the_bill_stand
     assert verdicts == {"Start": "VERIFIED", "Intermediate": "VERIFIED", "End": "BROKEN"}
     assert "signature_broken" in cdr["flags"]
     assert (cdr["energy_wh"], cdr["total_cost"]["before_taxes"]) == (5500, 1.875)
+    story = await house.call("GET", f"cdrs/{cdr['id']}/explanation")
+    assert story["signed_values"] == cdr["signed_values"]
 
 
 @pytest.mark.parametrize(("name", "version"), VERSIONS)

@@ -272,6 +272,12 @@ def test_a_bill_of_nobody_and_without_place_can_be_told() -> None:
     assert "(times of UTC)" in text
 
 
+def test_what_a_station_writes_cannot_steer_the_terminal() -> None:
+    text = text_of(stop(45, "6000", stop_reason="\x1b[31mred\nCosts     0"))
+
+    assert "reason ?[31mred?Costs     0" in text
+
+
 @pytest.fixture
 def kept(world: World) -> Cdr:
     found = explained(*FACTS)
