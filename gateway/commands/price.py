@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
@@ -53,7 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="price by this tariff; without it, by those inside the CDR. Give several to have periods choose by id",
     )
     parser.add_argument(
-        "--time-zone", metavar="ZONE", help="of the location, such as Europe/Amsterdam: prices may depend on its clock"
+        "--time-zone",
+        type=_parse_zone,
+        metavar="ZONE",
+        help="of the location, such as Europe/Amsterdam: prices may depend on its clock",
     )
     parser.add_argument(
         "--voltage", type=_parse_voltage, metavar="V", help="line to neutral: tells the current where the CDR does not"
@@ -179,6 +183,8 @@ def _compare_costs(cdr: ForeignCdr, name: str, computed: Amount | None, exact: A
         theirs = None if stated is None else getattr(stated, field)
         unrounded = ours if exact is None else getattr(exact, field)
         is_same = ours is None or theirs is None or _is_same(theirs, ours, unrounded)
+        if name == COST and stated is None:  # no CDR of any version may leave it out
+            is_same = False
         yield _Row(name=f"{name} {words}", computed=ours, stated=theirs, differs=not is_same)
 
 
@@ -212,6 +218,13 @@ def _compare_quantities(cdr: ForeignCdr) -> Iterator[_Row]:
 def _negative(amount: Amount) -> Amount:
     before, after = amount.before_taxes, amount.with_taxes
     return Amount(before_taxes=None if before is None else -before, with_taxes=None if after is None else -after)
+
+
+def _parse_zone(text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time zone such as Europe/Amsterdam") from None
 
 
 def _parse_voltage(text: str) -> Decimal:

@@ -153,6 +153,13 @@ def test_every_total_is_compared(shell: Shell, members: dict[str, Any], total: s
     assert [row["total"] for row in body["differences"]] == [total]
 
 
+def test_a_cdr_that_says_no_total_at_all_does_not_say_the_same(shell: Shell) -> None:
+    code, out, _ = shell.price(changed(CDR, total_cost=None))
+
+    assert code == 1
+    assert "The CDR differs in total_cost excl. VAT, total_cost incl. VAT." in out
+
+
 def test_a_total_is_compared_to_as_many_decimals_as_it_has(shell: Shell) -> None:
     tariff = changed(
         TARIFF, elements=[{"price_components": [{"type": "TIME", "price": 1.9, "vat": 5.2, "step_size": 1}]}]
@@ -383,6 +390,16 @@ def test_what_cannot_be_computed_is_told_with_its_place(shell: Shell, cdr: Any, 
 
     assert (code, out) == (2, "")
     assert says in err
+
+
+def test_a_time_zone_that_does_not_exist_is_refused_whatever_the_tariff(
+    shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        shell.price(CDR, "--time-zone", "Mars/Base")
+
+    assert stopped.value.code == 2
+    assert "'Mars/Base' is no time zone such as Europe/Amsterdam" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
