@@ -63,13 +63,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"gateway {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in (("run", "run the gateway until SIGTERM"), ("check", "read the settings and say what is wrong")):
-        command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+        command = commands.add_parser(name, help=text, description=_sentence(text))
         command.add_argument("--config", type=Path, help="TOML file; without it, defaults and GATEWAY_… variables")
     for beside in COMMANDS:
-        beside.add_arguments(
-            commands.add_parser(beside.NAME, help=beside.HELP, description=beside.HELP.capitalize() + ".")
-        )
+        beside.add_arguments(commands.add_parser(beside.NAME, help=beside.HELP, description=_sentence(beside.HELP)))
     return parser
+
+
+def _sentence(text: str) -> str:
+    """Not `capitalize`, which writes the rest small: a CDR is no cdr."""
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _run(settings: Settings) -> None:
