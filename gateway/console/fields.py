@@ -45,9 +45,9 @@ def parse_datetime(value: Any) -> datetime:
         raise ValueError("a time is a text such as 2026-01-31T12:00:00Z")
     try:
         at = datetime.fromisoformat(value)
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):  # year 1 or 9999 with an offset
         raise ValueError(f"{value!r} is not a time; write for example 2026-01-31T12:00:00Z") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def render_datetime(at: datetime) -> str:

@@ -41,6 +41,8 @@ _TENS_OF_UNITS = {"wh": 0, "kwh": 3}
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[,.](\d{1,6})\d*)?(Z|[+-]\d\d:?\d\d)(?: ?[A-Z])?")
 _MOST_READINGS = 200
 _MOST_TEXT = 200
+_YEARS = range(1970, 2200)
+"""Years 1 and 9999 cannot be told in every zone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,15 +150,16 @@ def _parse_reading(fields: dict[str, Any]) -> StatedReading:
 
 
 def parse_time(written: Any) -> datetime | None:
-    """`2018-07-24T13:22:04,000+0200 S`; the letter behind says how good the clock was."""
+    """`2018-07-24T13:22:04,000+0200 S`; the letter behind says how good the clock was.  None: no time of our days."""
     match = _TIME.fullmatch(written.strip()) if isinstance(written, str) else None
     if match is None:
         return None
     seconds, fraction, zone = match.groups()
     try:
-        return datetime.fromisoformat(f"{seconds}.{(fraction or '0').ljust(6, '0')}{zone}")
+        at = datetime.fromisoformat(f"{seconds}.{(fraction or '0').ljust(6, '0')}{zone}")
     except ValueError:
         return None
+    return at if at.year in _YEARS else None
 
 
 def _parse_energy(written: Any, unit: Any) -> Decimal | None:

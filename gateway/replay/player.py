@@ -155,7 +155,8 @@ class Player:
             return None
         if self._version is None and pinned is None:
             note = f"the trace does not tell which version {line.station_id} speaks: its frames fit {version.name}"
-            self._played.notes.append(note)
+            if note not in self._played.notes:
+                self._played.notes.append(note)
         return await self._connect(line.station_id, version)
 
     def _on_own_call(self, line: TraceLine) -> None:

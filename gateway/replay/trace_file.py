@@ -11,6 +11,8 @@ from gateway.flows.trace import is_cut
 
 IN, OUT, EVENT = "in", "out", "event"
 DIRECTIONS: Final = (IN, OUT, EVENT)
+YEARS: Final = range(1970, 2200)
+"""Of other years no gateway has a trace, and timers could not run on from them."""
 _NAMES: Final = {"station": ("station", "station_id"), "frame": ("frame", "text")}
 _SHAPE: Final = '{"at": …, "direction": "in|out|event", "station": …, "frame": …}'
 
@@ -81,7 +83,7 @@ def _parse_line(no: int, entry: Any) -> TraceLine | UnreadLine:
         return UnreadLine(no=no, what="is not a JSON object", remedy=f"write one object a line: {_SHAPE}")
     at = _parse_time(entry.get("at"))
     if at is None:
-        what = f"at: {entry.get('at')!r} is no time with a zone"
+        what = f"at: {entry.get('at')!r} is no time of our days with a zone"
         return UnreadLine(no=no, what=what, remedy='give the time of receipt, for example "2026-01-02T03:04:05.678Z"')
     direction = entry.get("direction")
     if direction not in DIRECTIONS:
@@ -114,6 +116,9 @@ def _parse_time(text: Any) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        if at.tzinfo is None:
+            return None
+        at = at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return None if at.tzinfo is None else at.astimezone(UTC)
+    return at if at.year in YEARS else None

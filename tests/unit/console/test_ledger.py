@@ -218,6 +218,7 @@ async def test_a_correction_answers_with_the_credit_and_the_bill_that_stands(wor
         ({"reason": "x", "energy_wh": -1}, 400, "$.energy_wh"),
         ({"reason": "x", "cancle": True}, 400, "$.cancle"),
         ({"reason": "x", "ended_at": "yesterday"}, 400, "$.ended_at"),
+        ({"reason": "x", "ended_at": "9999-12-31T23:59:59-23:59"}, 400, "$.ended_at"),
         ({"reason": "x"}, 400, "$"),
     ],
 )

@@ -137,6 +137,8 @@ def test_a_payload_that_cannot_be_read_leaves_the_signature(payload: str) -> Non
         ("2018-13-24T13:22:04Z", None),
         ("yesterday", None),
         (7, None),
+        ("9999-12-31T23:59:59,000-1200 S", None),
+        ("0001-01-01T00:00:00,000+1200 S", None),
     ],
 )
 def test_times_are_read_with_their_zone(written: Any, expected: datetime | None) -> None:

@@ -111,8 +111,11 @@ async def test_a_frame_may_stand_in_the_trace_as_json() -> None:
     [
         (b"{not json", "is not JSON"),
         (b"17", "is not a JSON object"),
-        (b'{"at": "yesterday", "direction": "in", "station": "S", "frame": "x"}', "is no time with a zone"),
-        (b'{"at": "2026-03-01T12:00:00", "direction": "in", "station": "S", "frame": "x"}', "is no time with a zone"),
+        (b'{"at": "yesterday", "direction": "in", "station": "S", "frame": "x"}', "is no time of our days"),
+        (b'{"at": "2026-03-01T12:00:00", "direction": "in", "station": "S", "frame": "x"}', "with a zone"),
+        (b'{"at": "9999-12-31T23:59:59Z", "direction": "in", "station": "S", "frame": "x"}', "of our days"),
+        (b'{"at": "9999-12-31T23:59:59-12:00", "direction": "in", "station": "S", "frame": "x"}', "of our days"),
+        (b'{"at": "0001-01-01T00:00:00+12:00", "direction": "in", "station": "S", "frame": "x"}', "of our days"),
         (b'{"at": "2026-03-01T12:00:00Z", "direction": "up", "station": "S", "frame": "x"}', "not one of in, out"),
         (b'{"at": "2026-03-01T12:00:00Z", "direction": "in", "frame": "x"}', "station is missing"),
         (b'{"at": "2026-03-01T12:00:00Z", "direction": "in", "station": "S"}', "frame is missing"),
