@@ -1,6 +1,7 @@
 """What the meter signed in lines: each record with what it shows, whether it holds, and who told the key."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
 from typing import Final
 
 from gateway.console.words import Clock, columns, plain
@@ -26,13 +27,18 @@ _Row = tuple[tuple[str, ...], Sequence[str]]
 
 
 def tell_signed_values(values: Sequence[SignedValue], clock: Clock) -> Iterator[str]:
-    """A line per register inside each record, with the verdict of the day the bill was made; the reason below it."""
+    """A line per register inside each record, with the verdict of the day the bill was made.
+
+    The reason stands below it, or once for all records that have the same.
+    """
     if not values:
         return
-    rows: list[_Row] = [(_COLUMNS, ()), *(row for value in values for row in _rows_of(value, clock))]
+    common = {reason: count for reason, count in Counter(value.reason for value in values).items() if count > 1}
+    rows: list[_Row] = [(_COLUMNS, ()), *(row for value in values for row in _rows_of(value, clock, common))]
     for line, (_, remarks) in zip(columns([cells for cells, _ in rows], right=_RIGHT), rows, strict=True):
         yield line
         yield from (f"      {remark}" for remark in remarks)
+    yield from (f"  {count} records: {reason}." for reason, count in common.items() if reason is not None)
     serials = sorted({value.meter_serial for value in values if value.meter_serial})
     if serials:
         yield f"  Signed by {'meter' if len(serials) == 1 else 'meters'} {', '.join(serials)}."
@@ -42,10 +48,10 @@ def tell_signed_values(values: Sequence[SignedValue], clock: Clock) -> Iterator[
         yield f"  {NOT_TELLING_WHOSE}"
 
 
-def _rows_of(value: SignedValue, clock: Clock) -> Iterator[_Row]:
-    """The reason of the verdict stands below the last register of the record."""
+def _rows_of(value: SignedValue, clock: Clock, common: Container[str | None]) -> Iterator[_Row]:
+    """The reason of the verdict stands below the last register of the record, unless it is one that many have."""
     key = "none" if value.key_source is None else KEYS[value.key_source]
-    reasons = [] if value.reason is None else [value.reason]
+    reasons = [] if value.reason is None or value.reason in common else [value.reason]
     whole = (MOMENTS[value.nature], VERDICTS[value.verdict], key)
     readings = value.readings or (StatedReading(),)
     for number, reading in enumerate(readings, 1):

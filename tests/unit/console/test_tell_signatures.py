@@ -71,6 +71,17 @@ def test_a_record_of_an_unknown_format_says_why_it_was_not_checked() -> None:
     )
 
 
+def test_a_reason_that_many_records_have_is_said_once() -> None:
+    reason = "no public key: neither the operator, the station nor the value gives one"
+    keyless = replace(SIGNED_START, verdict=Verdict.UNVERIFIED, key_source=None, reason=reason)
+
+    told = signed_text(keyless, replace(keyless, at=after(5), nature=Nature.INTERMEDIATE), SIGNED_END)
+
+    assert told.count(reason) == 1
+    assert f"  2 records: {reason}." in told
+    assert "the signature does not fit the station's public key" in told
+
+
 def test_a_record_of_several_registers_has_a_line_for_each_and_its_reason_once() -> None:
     (end,) = SIGNED_END.readings
     both = replace(SIGNED_END, readings=(*SIGNED_START.readings, end), has_other_key=True)
