@@ -240,6 +240,9 @@ def _tell_corrections(explanation: Explanation) -> Iterator[str]:
         yield f"  This stands in the place of CDR {cdr.corrects_id}."
     if said is not None:
         yield f"  The operator's reason: {said.reason}"
+    if (
+        said is not None and not cdr.credit
+    ):  # a credit repeats the bill that it takes back; what changed is in the other
         if said.energy_wh is not None:
             yield f"  The operator set the energy: {kwh(said.energy_wh)} kWh."
         if said.ended_at is not None:
@@ -249,7 +252,7 @@ def _tell_corrections(explanation: Explanation) -> Iterator[str]:
     for other in explanation.others:
         if other.credit_reference_id == cdr.id:
             yield f"  This CDR was taken back by credit {other.id}."
-        elif other.corrects_id == cdr.id:
+        elif other.corrects_id is not None and other.corrects_id in (cdr.id, cdr.credit_reference_id):
             yield f"  CDR {other.id} stands in its place."
 
 

@@ -210,7 +210,9 @@ def test_corrections_are_told_on_both_bills() -> None:
 
     corrected = text_of(changes={"corrects_id": "C-1", "correction": said})
     first = text_of(others=(other, instead))
-    credit = text_of(changes={"credit": True, "credit_reference_id": "C-1"})
+    credit = text_of(
+        changes={"credit": True, "credit_reference_id": "C", "correction": said}, others=(replace(instead, id="C3"),)
+    )
 
     for line in (
         "This stands in the place of CDR C-1.",
@@ -223,7 +225,11 @@ def test_corrections_are_told_on_both_bills() -> None:
     assert "This CDR was taken back by credit C0." in first
     assert "CDR C2 stands in its place." in first
     assert credit.startswith("Credit C, number 3 for Roamer")
-    assert "This takes back CDR C-1" in credit
+    assert "This takes back CDR C: it is the same with its cost negative." in credit
+    assert "The operator's reason: broken meter" in credit
+    assert "CDR C3 stands in its place." in credit
+    assert "The operator set" not in credit
+    assert "had it billed" not in credit
 
 
 def test_when_a_partner_was_first_given_it() -> None:
