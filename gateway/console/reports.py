@@ -19,8 +19,11 @@ async def get_reconciliation(request: web.Request) -> web.Response:
         begin_at, end_at = month_of(month, zone)
     except ValueError as error:
         raise BodyError([("?month= and ?zone=", str(error))]) from None
-    report = await load_reconciliation(parts.store, begin_at, end_at, query.get("partner"))
     names = {partner.id: partner.name for partner in parts.memory.partners.values()}
+    partner_id = query.get("partner")
+    if partner_id is not None and partner_id not in names:
+        raise BodyError([("?partner=", f"there is no partner {partner_id!r}: GET partners lists their ids")])
+    report = await load_reconciliation(parts.store, begin_at, end_at, partner_id)
     if form == "json":
         return answer(render_reconciliation(month, zone, report, names))
     headers = {"Content-Disposition": f'attachment; filename="reconciliation-{month}.csv"'}

@@ -11,6 +11,7 @@ from gateway.core.reports import reconcile
 from gateway.domain.money import Price
 from gateway.domain.reports import BilledCdr
 from tests.fakes.console_world import NOW, World
+from tests.fakes.ocpi_samples import PARTNER
 from tests.unit.console.test_ledger import HELD
 
 API = "/api/v1/reports/reconciliation"
@@ -30,6 +31,7 @@ BILL = BilledCdr(
 def kept(world: World) -> None:
     world.store.lists["billed"] = [BILL]
     world.store.sessions = [HELD]
+    world.memory.partners = {id_: replace(PARTNER, id=id_, name=id_) for id_ in ("P1", "P2")}
 
 
 async def test_a_month_is_reconciled_per_partner_and_currency(client: TestClient) -> None:
@@ -74,6 +76,7 @@ async def test_the_same_as_csv(client: TestClient) -> None:
         ("month=soon", "?month= and ?zone="),
         ("month=2026-03&zone=Nowhere", "?month= and ?zone="),
         ("month=2026-03&format=xls", "?format="),
+        ("month=2026-03&partner=P9", "?partner="),
     ],
 )
 async def test_what_cannot_be_asked_is_named(client: TestClient, query: str, where: str) -> None:
