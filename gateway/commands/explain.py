@@ -11,7 +11,7 @@ from gateway.config import Settings, load_settings
 from gateway.console.answers import render_body
 from gateway.console.render_explanation import render_explanation
 from gateway.console.tell_explanation import tell_explanation
-from gateway.errors import GatewayError, SettingsError
+from gateway.errors import GatewayError, NotFoundError, SettingsError
 from gateway.flows.explaining import load_explanation
 from gateway.ops.logs import configure_logs
 
@@ -39,7 +39,10 @@ def run(args: argparse.Namespace) -> int:
 
 async def _explain(settings: Settings, cdr_id: str, *, is_json: bool) -> str:
     async with opened_to_read(settings) as store:
-        explanation = await load_explanation(store, cdr_id)
+        try:
+            explanation = await load_explanation(store, cdr_id)
+        except NotFoundError as error:
+            raise NotFoundError(f"{error} in {settings.store_url}: GET cdrs of the operator's API lists them") from None
         if is_json:
             return render_body(render_explanation(explanation)).decode()
         names = {partner.id: partner.name for partner in await store.load_partners()}

@@ -37,7 +37,7 @@ CODES: tuple[tuple[type[GatewayError], int, str], ...] = (
         "in console.token in the data directory",
     ),
     (ForbiddenError, 403, "use an account that may do this"),
-    (NotFoundError, 404, "list what there is with GET, or create it with PUT"),
+    (NotFoundError, 404, "list what there is with GET; docs/api.md tells what is created with PUT"),
     (RevisionConflictError, 409, "it was changed at the same moment: send the request again"),
     (ConflictError, 409, "bring the present state and the request together, then send it again"),
     (PartnerError, 502, "check the partner's URL and token, and that its platform reaches ours"),

@@ -42,7 +42,9 @@ def test_the_same_for_a_machine(config: Path, capsys: Any) -> None:
 
 def test_a_bill_that_is_not_there_is_named(config: Path, capsys: Any) -> None:
     assert main(["explain", "cdr", "nothing", "--config", str(config)]) == 1
-    assert "there is no CDR 'nothing'" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "there is no CDR 'nothing' in " in told
+    assert "gateway.sqlite3: GET cdrs of the operator's API lists them" in told
 
 
 def test_without_a_database_there_is_nothing_to_explain(tmp_path: Path, capsys: Any) -> None:
