@@ -90,8 +90,8 @@ def _parse_line(no: int, entry: Any) -> TraceLine | UnreadLine:
         what = f"direction: {direction!r} is not one of in, out, event"
         return UnreadLine(no=no, what=what, remedy="in: from the station, out: from the gateway, event: a remark")
     station_id, frame = _text_of(entry, "station"), _text_of(entry, "frame")
-    if station_id is None or frame is None:
-        what = f"{'station' if station_id is None else 'frame'} is missing"
+    if not station_id or frame is None:
+        what = f"{'frame' if station_id else 'station'} is missing"
         return UnreadLine(no=no, what=what, remedy=f"write one object a line: {_SHAPE}")
     return TraceLine(
         no=no,

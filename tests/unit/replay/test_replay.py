@@ -118,6 +118,7 @@ async def test_a_frame_may_stand_in_the_trace_as_json() -> None:
         (b'{"at": "0001-01-01T00:00:00+12:00", "direction": "in", "station": "S", "frame": "x"}', "of our days"),
         (b'{"at": "2026-03-01T12:00:00Z", "direction": "up", "station": "S", "frame": "x"}', "not one of in, out"),
         (b'{"at": "2026-03-01T12:00:00Z", "direction": "in", "frame": "x"}', "station is missing"),
+        (b'{"at": "2026-03-01T12:00:00Z", "direction": "in", "station": "", "frame": "x"}', "station is missing"),
         (b'{"at": "2026-03-01T12:00:00Z", "direction": "in", "station": "S"}', "frame is missing"),
     ],
 )
