@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import io
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ _BESIDE = {command.NAME: command for command in COMMANDS}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 good, 1 failed, 2 a usage or settings problem."""
+    _write_whatever_the_terminal()
     args = _parser().parse_args(argv)
     if args.command in _BESIDE:
         return _run_beside(_BESIDE[args.command], args)
@@ -45,6 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gateway: cannot start: {error}; is a port in use, or data_dir not writable?", file=sys.stderr)
         return FAILED
     return GOOD
+
+
+def _write_whatever_the_terminal() -> None:
+    """A sign that the terminal's encoding does not have is written as its number, and ends nothing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _run_beside(command: Command, args: argparse.Namespace) -> int:
