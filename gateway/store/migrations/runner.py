@@ -53,7 +53,10 @@ def read_revision(path: Path) -> str | None:
                 raise SettingsError(f"{path} is a database, but not the gateway's. Give store.url another path.")
             row = database.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.DatabaseError as error:
-        raise SettingsError(f"{path} cannot be read as a SQLite database: {error}.") from error
+        raise SettingsError(
+            f"{path} cannot be read as a SQLite database: {error}. Check store.url and data_dir, the owner and mode of "
+            "the file, and who else has it open; a broken file is replaced by a copy of it."
+        ) from error
     return row[0] if row else None
 
 
