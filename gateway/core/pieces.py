@@ -321,7 +321,7 @@ class _Walk:
         cuts = self._cuts
         key: _Key = (part.phase, part.tariff_id)
         if cuts.energies_wh:
-            key += (bisect_right(cuts.energies_wh, self._energy_wh),)
+            key += (bisect_right(cuts.energies_wh, self._energy_in(part)),)
         if cuts.powers_kw:
             key += (_band(cuts.powers_kw, power_of(part)), bisect_right(cuts.powers_kw, average_kw_of(part)))
         if cuts.currents_a:
@@ -336,7 +336,7 @@ class _Walk:
             )
         piece = _Open(part, key, tariff, self._conditions_of(part))
         energies, flows = self._cuts.energies_wh, self._flows_kw
-        above = bisect_right(energies, self._energy_wh)
+        above = bisect_right(energies, self._energy_in(part))
         piece.below_wh = energies[above] if above < len(energies) else None
         if flows and piece.is_plain:
             above = bisect_right(flows, piece.conditions.average_kw)
@@ -364,17 +364,19 @@ class _Walk:
         is_reservation = part.phase is Phase.RESERVATION
         start = (self._reserved_at if is_reservation else self._started_at) or part.start_at
         zone = self._cuts.zone
-        energy_wh = ZERO if is_reservation else self._energy_wh
-        if part.energy_wh < 0:  # a threshold that energy falls below lies behind it
-            energy_wh += part.energy_wh / 2
         return Conditions(
             local=part.start_at.astimezone(zone) if zone is not None and self._cuts.has_clock else None,
             duration_s=seconds_between(start, part.start_at),
-            energy_wh=energy_wh,
+            energy_wh=ZERO if is_reservation else self._energy_in(part),
             power=power_of(part),
             average_kw=average_kw_of(part),
             current=self._current_of(part),
         )
+
+    def _energy_in(self, part: Stretch) -> Decimal:
+        """The energy of the session that tells between which thresholds a part lies: as a rule that at its beginning;
+        one that energy falls from lies behind."""
+        return self._energy_wh + part.energy_wh / 2 if part.energy_wh < 0 else self._energy_wh
 
     def _current_of(self, part: Stretch) -> Range:
         """A current that nobody told is known where nothing flows, and where power and voltage tell it."""
