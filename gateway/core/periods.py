@@ -78,8 +78,10 @@ def add_energy(
     if not may_cut:
         return tuple([_with_energy(period, share) for period, share in zip(periods, shares, strict=True)])
     laid: list[Period] = []
-    for period, span, weight, share in zip(periods, spans, weights, shares, strict=True):
-        laid += _cut(period, span, share, before_wh, cuts) if weight else (period,)
+    for period, (start, end), weight, share in zip(periods, spans, weights, shares, strict=True):
+        start = max(start, period.start_at)  # what was drawn before the session began is the first period's
+        has_time = weight and start < end
+        laid += _cut(period, (start, end), share, before_wh, cuts) if has_time else [_with_energy(period, share)]
         before_wh += share
     return tuple(laid)
 

@@ -9,12 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.cdrs import decide_cdr
-from gateway.core.sessions import fold_facts
+from gateway.core.cuts import compile_cuts
+from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order
 from gateway.domain.cdrs import Cdr
 from gateway.domain.meters import Reading
 from gateway.domain.sessions import ChargingState, Fact, Ledger, Period
+from gateway.domain.tariffs import Tariff
+from tests.fakes.tariff_strategies import TARIFFS
+from tests.fakes.tariffs import AMSTERDAM
 from tests.unit.core.test_cdrs import session
-from tests.unit.core.test_sessions import NOON, START, after, metered, state, stop
+from tests.unit.core.test_sessions import CARD, NOON, START, after, metered, state, stop
 
 STEP_S = 15
 PARKED = (ChargingState.SUSPENDED_EV, ChargingState.IDLE, ChargingState.EV_CONNECTED)
@@ -131,6 +135,27 @@ def test_energy_never_falls_and_is_that_of_the_periods(facts: list[Fact]) -> Non
     ordered = list({fact.at: fact for fact in in_time if fact.key != "start"}.values())
     drawn = [fold_facts([START, *ordered[:count]]).energy_wh for count in range(len(ordered) + 1)]
     assert drawn == sorted(drawn)
+
+
+@given(anything(), st.integers(0, 11), st.booleans(), TARIFFS)
+def test_steps_and_folds_agree_under_any_tariff_whenever_the_driver_is_known(
+    facts: list[Fact], number: int, is_numbered: bool, of: Tariff
+) -> None:
+    facts = [replace(fact, id_token=CARD if no >= number else None) for no, fact in enumerate(facts)]
+    if is_numbered:
+        facts = [replace(fact, seq_no=no) for no, fact in enumerate(facts)]
+    cuts = compile_cuts((of,), AMSTERDAM)
+    ledger, driver = begin_ledger(facts[0], cuts), facts[0].id_token
+    for count, fact in enumerate(facts[1:], start=2):
+        if driver is fact.id_token and is_in_order(ledger, fact):
+            ledger = extend_ledger(ledger, fact, cuts)
+        else:
+            driver = fact.id_token
+            ledger = fold_facts(facts[:count], driver, cuts)
+
+        assert ledger == fold_facts(facts[:count], driver, cuts)
+        assert ledger.energy_wh == sum(period.energy_wh for period in ledger.periods)
+        assert all(earlier.start_at < later.start_at for earlier, later in pairwise(ledger.periods))
 
 
 @given(anything(), st.integers(0, 300))

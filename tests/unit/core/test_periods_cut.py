@@ -56,6 +56,18 @@ def test_an_energy_is_reached_where_the_readings_say() -> None:
     assert cut == [(0, CHARGING, D(10_000)), (30, CHARGING, D(9000))]
 
 
+def test_no_energy_is_reached_before_the_driver_was_known() -> None:
+    graded = tariff(element(DEAR, max_kwh="1"), element(CHEAP, min_duration_s=900), DEAR)
+    plugged_in = replace(START, id_token=None)
+    identified = replace(metered(10, "0"), readings=(), id_token=START.id_token)
+    facts = [plugged_in, identified, metered(40, "13000")]
+
+    ledger = fold_facts(facts, cuts=price_cuts_of(Terms(place=PLACE, tariff=graded)))
+
+    minutes = [((period.start_at - START.at).total_seconds() / 60, period.energy_wh) for period in ledger.periods]
+    assert minutes == [(10, 1000), (12, 6500), (25, 4500)]
+
+
 def test_an_energy_that_is_reached_at_a_reading_is_cut_there() -> None:
     graded = tariff(element(DEAR, max_kwh="2"), CHEAP)
 
