@@ -264,7 +264,6 @@ class Transactions:
         if event.kind is FactKind.ENDED and _has_ended(session.ledger):
             return await self._keep_late(event, session, fact, "the session has ended already")
         authorization = None if event.id_token is None else await self._authorizer.decide(event.id_token)
-        is_start = event.kind is FactKind.STARTED and not session.ledger.has_started
         changed = session
         tells_driver = event.id_token is not None and not is_same_token(event.id_token, session.id_token)
         if not tells_driver and is_in_order(session.ledger, fact):
@@ -275,7 +274,8 @@ class Transactions:
                 changed = self._identify(session, fact.id_token, authorization)
             ledger = fold_facts(facts, changed.id_token, price_cuts_of(session.terms))
         changed = _with_ledger(changed, ledger)
-        if _tells_place(event, session) or is_start:
+        tells_start = event.kind is FactKind.STARTED and not session.ledger.has_started
+        if _tells_place(event, session) or tells_start or ledger.started_at != session.ledger.started_at:
             changed = self._move(changed, event)
         changed = await self.cut_anew(changed, session.terms, fact)
         saved = await self._save(session, changed, fact)

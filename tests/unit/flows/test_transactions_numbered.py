@@ -250,6 +250,18 @@ async def test_the_tariff_is_that_of_the_start_even_if_the_start_is_told_last(st
     assert session.terms.tariff.id == "T"
 
 
+async def test_the_tariff_is_that_of_the_moment_in_which_the_driver_became_known(stage: Stage) -> None:
+    await stage.provide(SaveTariff(SUMMER), SaveTariff(WINTER), sold_by("T", "T2"))
+
+    session = await deliver(
+        stage, started(card=None), updated(1, 15, card=CARD), ended(2, 20, 3000), transaction_id="tx-1"
+    )
+
+    assert session.ledger.started_at == after(15)
+    assert session.terms.tariff is not None
+    assert session.terms.tariff.id == "T2"
+
+
 @pytest.mark.parametrize("type_", ["AD_HOC_PAYMENT", "PROFILE_FAST"])
 async def test_a_tariff_for_others_is_no_price_for_a_card(stage: Stage, type_: str) -> None:
     others: Tariff = replace(TARIFF, id="T2", type=type_)
