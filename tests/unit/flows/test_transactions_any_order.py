@@ -3,18 +3,22 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
+import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.core.cdrs import price_cuts_of
 from gateway.core.sessions import fold_facts
 from gateway.domain.cdrs import Cdr
 from gateway.domain.events import TransactionReported
 from gateway.domain.sessions import ChargingState, Ledger
-from gateway.ports import SaveLocation
+from gateway.ports import SaveLocation, SaveTariff
+from tests.fakes.tariffs import element, part
 from tests.unit.flows.stage import Stage
 from tests.unit.flows.words import (
     CARD,
     OTHER_CARD,
+    TARIFF,
     after,
     at_station,
     ended,
@@ -30,6 +34,22 @@ from tests.unit.flows.words import (
 )
 
 MINUTE = timedelta(minutes=1)
+GRADED = replace(
+    TARIFF,
+    elements=(
+        element(part("ENERGY", "0.5"), part("TIME", "2"), max_kwh="3", end_time="13:20"),
+        element(part("ENERGY", "0.3"), min_power="7", max_duration_s=1800),
+        element(part("ENERGY", "0.2"), part("PARKING_TIME", "4"), min_duration_s=1200),
+        element(part("ENERGY", "0.7"), part("FLAT", "1"), part("TIME", "1")),
+    ),
+)
+"""Cut wherever a price can change."""
+
+
+@pytest_asyncio.fixture
+async def stage(stage: Stage) -> Stage:
+    await stage.provide(SaveTariff(GRADED))
+    return stage
 
 
 # --- any order ---
@@ -91,7 +111,8 @@ async def bill(stage: Stage, station_id: str, events: list[Any]) -> tuple[Ledger
             transaction_id = answer.transaction_id
         stage.clock.at += timedelta(milliseconds=1)
     (session,) = await stage.store.real.list_sessions(limit=9, station_id=station_id)
-    assert session.ledger == fold_facts(await stage.store.real.load_facts(session.id), session.id_token)
+    facts, cuts = await stage.store.real.load_facts(session.id), price_cuts_of(session.terms)
+    assert session.ledger == fold_facts(facts, session.id_token, cuts)
     for _ in range(2):
         await stage.sealing.seal(session.id)
     return session.ledger, await stage.store.real.find_cdr_by_session(session.id)
