@@ -108,9 +108,9 @@ class _Worker:
         """Run until a job has to wait; what it waits for calls this again."""
         jobs = self.jobs
         while self._job is not None or jobs:
-            if self._job is None:
-                self._job = jobs.popleft()()
             try:
+                if self._job is None:
+                    self._job = jobs.popleft()()
                 awaited = self._job.send(None)
             except StopIteration:
                 self._job = None

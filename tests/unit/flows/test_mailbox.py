@@ -103,6 +103,19 @@ async def test_a_job_that_fails_stops_no_other(diary: Diary) -> None:
     assert diary.lines == ["b begins", "b ends"]
 
 
+async def test_a_job_that_cannot_even_begin_stops_no_other(diary: Diary) -> None:
+    def refuse() -> Coroutine[Any, Any, None]:
+        raise ConflictError("no")
+
+    boxes = Mailboxes()
+
+    boxes.serve("CS1", refuse)
+    boxes.serve("CS1", diary.job("a"))
+    await boxes.drained()
+
+    assert diary.lines == ["a begins", "a ends"]
+
+
 async def test_the_result_or_the_error_of_a_job_reaches_who_waits() -> None:
     boxes = Mailboxes()
 
