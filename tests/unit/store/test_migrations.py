@@ -94,7 +94,7 @@ def test_a_database_of_something_else_is_refused(path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_text("this is a letter, not a database; it is long enough to have a header " * 20)
 
-    with pytest.raises(SettingsError, match="cannot be read as a SQLite database: .* Check store.url"):
+    with pytest.raises(SettingsError, match=r"cannot be read as a SQLite database: .* Check store.url"):
         upgrade(path)
 
 
