@@ -1,9 +1,13 @@
 """What came of a trace, for a person."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 from gateway.replay.outcome import render_outcome
+
+MOST_ALIKE: Final = 5
+"""Differences shown of one action of a station."""
 
 
 def tell_outcome(outcome: dict[str, Any]) -> str:
@@ -33,10 +37,22 @@ def _tell(outcome: dict[str, Any]) -> Iterator[str]:
     for one in outcome["deviations"]:
         times = "once" if one["count"] == 1 else f"{one['count']} times"
         yield f"put up with, {times}: {one['station']} {one['action']} {one['path']}: {one['problem']}"
-    for one in outcome["differences"]:
-        yield f"line {one['line']} ({one['station']} {one['asked']}) is answered otherwise:"
-        yield f"  recorded  {one['recorded']}"
-        yield f"  now       {one['now'] or 'nothing'}"
+    yield from _tell_differences(outcome["differences"])
+
+
+def _tell_differences(differences: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Of many to the same action of a station the first ones, and how many more: a quarantine makes hundreds."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for one in differences:
+        kind = (one["station"], one["asked"])
+        counts[kind] += 1
+        if counts[kind] <= MOST_ALIKE:
+            yield f"line {one['line']} ({one['station']} {one['asked']}) is answered otherwise:"
+            yield f"  recorded  {one['recorded']}"
+            yield f"  now       {one['now'] or 'nothing'}"
+    for (station, asked), count in counts.items():
+        if count > MOST_ALIKE:
+            yield f"and {count - MOST_ALIKE} more answers to {asked} of {station} differ: --json has them all"
 
 
 def _tell_session(session: dict[str, Any]) -> str:

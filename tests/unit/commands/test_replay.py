@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.cli import main
-from tests.unit.replay.traces import INVENTORY, VISIT, written
+from tests.unit.replay.traces import INVENTORY, VISIT, called, written
 
 
 @pytest.fixture
@@ -29,6 +29,18 @@ def test_a_trace_is_replayed_for_a_person(trace: Path, inventory: Path, capsys: 
     assert code == 0
     assert "2 messages served, 2 answers compared with the recorded ones, none of them differ" in told
     assert '"total_energy": 10' in told
+
+
+def test_of_many_differences_alike_a_person_is_shown_the_first(trace: Path, capsys: Any) -> None:
+    refused = {"idTagInfo": {"status": "Blocked"}}
+    cards = [part for no in range(8) for part in called(no, f"a{no}", "Authorize", {"idTag": "X"}, refused)]
+    trace.write_bytes(written([VISIT[0], *cards]))
+
+    assert main(["replay", str(trace)]) == 0
+
+    told = capsys.readouterr().out
+    assert told.count("(DEMO-16 Authorize) is answered otherwise") == 5
+    assert "and 3 more answers to Authorize of DEMO-16 differ: --json has them all" in told
 
 
 def test_two_replays_print_the_same_bytes(trace: Path, inventory: Path, capsys: Any) -> None:
