@@ -38,6 +38,7 @@ TOTALS = {
 }
 COST = "total_cost"
 NO_TARIFF = "\0none"
+NOTHING = Amount(before_taxes=Decimal(0), with_taxes=Decimal(0))
 LEAST_PLACES = 2
 SAME_QUANTITY = Decimal("0.0005")
 WH_PER_KWH = Decimal(1000)
@@ -262,7 +263,7 @@ def _render_text(reckoning: _Reckoning) -> Iterator[str]:
 def _render_json(reckoning: _Reckoning) -> dict[str, Any]:
     differing = [row for row in reckoning.rows if row.differs]
     return {
-        **{name: _render_amount(amount) for name, amount in reckoning.totals.items()},
+        **{name: _render_amount(amount or NOTHING) for name, amount in reckoning.totals.items()},
         "currency": reckoning.cdr.currency,
         "periods": [_render_period(period) for period in reckoning.bill.periods],
         "limits": [
@@ -316,7 +317,7 @@ def _render_line(line: BillLine) -> dict[str, Any]:
 
 
 def _render_amount(amount: Amount | None) -> Any:
-    """Unknown is null, and so is a part that the tariff does not price."""
+    """What is not known is null."""
     if amount is None:
         return None
     return {"excl_vat": _number(amount.before_taxes), "incl_vat": _number(amount.with_taxes)}

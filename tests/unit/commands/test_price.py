@@ -122,7 +122,7 @@ def test_json_has_every_total_with_four_places(shell: Shell) -> None:
     assert body["total_cost"] == cost(7, 7.9)
     assert body["total_fixed_cost"] == cost(0.5, 0.6)
     assert body["total_energy_cost"] == cost(5, 5.5)
-    assert body["total_time_cost"] is None
+    assert body["total_time_cost"] == cost(0, 0)
     assert body["total_parking_cost"] == cost(1.5, 1.8)
     assert body["total_reservation_cost"] is None
     assert [period["phase"] for period in body["periods"]] == ["CHARGING", "PARKING"]
