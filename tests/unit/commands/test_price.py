@@ -124,7 +124,7 @@ def test_json_has_every_total_with_four_places(shell: Shell) -> None:
     assert body["total_energy_cost"] == cost(5, 5.5)
     assert body["total_time_cost"] == cost(0, 0)
     assert body["total_parking_cost"] == cost(1.5, 1.8)
-    assert body["total_reservation_cost"] is None
+    assert body["total_reservation_cost"] == cost(0, 0)
     assert [period["phase"] for period in body["periods"]] == ["CHARGING", "PARKING"]
     assert '"total_cost":{"excl_vat":7.0000,"incl_vat":7.9000}' in out
 
