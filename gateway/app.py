@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 
 import structlog
@@ -110,7 +111,11 @@ class Gateway:
         self._stack.push_async_callback(_cancelled, asyncio.create_task(keeper.run()))
 
         public_url = config.ocpi.public_url or _local_url(config)
-        client = OcpiClient(allow_insecure=config.ocpi.allow_insecure_partners, timeout_s=config.ocpi.request_timeout_s)
+        client = OcpiClient(
+            allow_insecure=config.ocpi.allow_insecure_partners,
+            networks=[ip_network(name) for name in config.ocpi.partner_networks],
+            timeout_s=config.ocpi.request_timeout_s,
+        )
         self._stack.push_async_callback(client.close)
         registration = Registration(
             store=store,

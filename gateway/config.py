@@ -11,6 +11,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ ENV_PREFIX = "GATEWAY_"
 DOUBTS = sorted(FLAGS)
 LISTS: dict[tuple[str, ...], str] = {
     ("ocpi", "parties"): '[{"country_code": "DE", "party_id": "ABC", "name": "Example"}]',
+    ("ocpi", "partner_networks"): '["10.20.0.0/16"]',
     ("review", "hold_flags"): '["register_fell", "gap"]',
 }
 """The settings that are lists, each with an example of its variable."""
@@ -85,6 +87,13 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+def _check_network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise ValueError(f'{text!r} is not a network ({error}); write for example "10.20.0.0/16"') from None
+
+
 def _check_doubt(name: str) -> str:
     if name not in DOUBTS:
         raise ValueError(f"{name!r} is no doubt{_suggest(name, dict.fromkeys(DOUBTS))}; there are {', '.join(DOUBTS)}")
@@ -93,6 +102,7 @@ def _check_doubt(name: str) -> str:
 
 Listen = Annotated[str, AfterValidator(_check_listen)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+NetworkName = Annotated[str, AfterValidator(_check_network)]
 DoubtName = Annotated[str, AfterValidator(_check_doubt)]
 WholeSeconds = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
@@ -210,6 +220,9 @@ class OcpiSettings(Section):
     )
     allow_insecure_partners: bool = Field(
         default=False, description="Allow http and loopback URLs of partners. For development only."
+    )
+    partner_networks: tuple[NetworkName, ...] = Field(
+        default=(), description="Private networks (CIDR) that partners' https URLs may lead into."
     )
     tls: TlsSettings | None = Field(default=None, description="A TLS listener beside the plain one.")
     parties: tuple[PartySettings, ...] = Field(default=(), description="The parties this platform speaks for.")

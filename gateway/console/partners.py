@@ -13,6 +13,11 @@ from gateway.domain.partners import Partner
 from gateway.errors import NotFoundError
 from gateway.flows.registration import Manners
 
+HostPattern = Annotated[
+    str, StringConstraints(pattern=r"^(\*|(\*\.)?[A-Za-z0-9._-]{1,250}|[0-9A-Fa-f:.]{2,45})$", to_lower=True)
+]
+"""A host name or address, "*.example.com" for all names below that one, or "*" for any."""
+
 
 class MannersInput(Strict):
     """A key left out keeps its value."""
@@ -20,10 +25,13 @@ class MannersInput(Strict):
     name: String100 | None = None
     sees_unpublished: bool | None = None
     raw_token: bool | None = None
+    hosts: tuple[HostPattern, ...] | None = None
 
     @property
     def manners(self) -> Manners:
-        return Manners(name=self.name, sees_unpublished=self.sees_unpublished, raw_token=self.raw_token)
+        return Manners(
+            name=self.name, sees_unpublished=self.sees_unpublished, raw_token=self.raw_token, hosts=self.hosts
+        )
 
 
 class PartnerInput(MannersInput):
@@ -121,6 +129,7 @@ def _render_partner(partner: Partner) -> dict[str, Any]:
         ],
         "sees_unpublished": partner.sees_unpublished,
         "raw_token": partner.raw_token,
+        "hosts": list(partner.hosts),
         "created_at": partner.created_at,
         "last_updated": partner.last_updated,
     }

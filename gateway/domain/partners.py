@@ -39,7 +39,8 @@ class Partner:
     Inbound credentials tokens are keyed hashes: `token_a_hash` admits to versions and credentials only, `token_hash`
     is the
     current one, `old_token_hash` stays valid until the new one is used or `old_token_until` has passed.
-    `outbound_token` is encrypted with a key outside the database.
+    `outbound_token` is encrypted with a key outside the database.  `hosts` are those that its URLs may lead to beside
+    the host of `versions_url` (`core.hosts` says how they are written).
     """
 
     id: str
@@ -59,4 +60,5 @@ class Partner:
     endpoints: tuple[Endpoint, ...] = ()
     sees_unpublished: bool = False
     raw_token: bool = False
+    hosts: tuple[str, ...] = ()
     revision: int = 0

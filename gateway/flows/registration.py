@@ -13,7 +13,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from enum import StrEnum
 from typing import Protocol
 from weakref import WeakValueDictionary
 
@@ -22,6 +21,8 @@ import structlog
 from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerStatus
 from gateway.errors import ConflictError, PartnerError, RevisionConflictError
 from gateway.flows.partner_book import Admission, PartnerBook, find_endpoint
+from gateway.flows.partner_urls import Fault as Fault
+from gateway.flows.partner_urls import check_host
 from gateway.ports import Change, Clock, DropPartnerTokens, Ids, SavePartner, Secrets, Store
 
 log = structlog.get_logger(__name__)
@@ -36,22 +37,6 @@ class NotRegisteredError(ConflictError):
 
 class AlreadyRegisteredError(ConflictError):
     """A partner registers once; after that it updates."""
-
-
-class Fault(StrEnum):
-    """Kinds of PartnerError."""
-
-    UNUSABLE = "unusable"
-    """Not reachable, or its answer is no OCPI."""
-
-    UNAUTHORIZED = "unauthorized"
-    """It does not accept our credentials token."""
-
-    REFUSED = "refused"
-    """It answered that it will not do this."""
-
-    NO_VERSION = "no_version"
-    NO_ENDPOINTS = "no_endpoints"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +60,14 @@ class Access:
 class Manners:
     """What the operator decides about a partner; None leaves it as it is.
 
-    `sees_unpublished`: it gets locations with `publish` false too; `raw_token`: our token is sent to it as it is.
+    `sees_unpublished`: it gets locations with `publish` false too; `raw_token`: our token is sent to it as it is;
+    `hosts`: where its URLs may lead beside the host of its versions URL.
     """
 
     name: str | None = None
     sees_unpublished: bool | None = None
     raw_token: bool | None = None
+    hosts: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +254,7 @@ class Registration:
         link = next((link for link in links if link.number == version), None)
         if link is None:
             raise PartnerError(Fault.NO_VERSION, f"{theirs.url} does not list version {version}")
-        endpoints = await self._fetch_endpoints(link, access)
+        endpoints = await self._fetch_endpoints(replace(partner, versions_url=theirs.url), link, access)
         token = self._secrets.new_token()
 
         def adopted(partner: Partner) -> Partner:
@@ -294,10 +281,11 @@ class Registration:
                 Fault.NO_VERSION, f"{partner.versions_url} offers no version we speak (it offers {offered})"
             )
         link = next(link for link in links if link.number == version)
-        endpoints = await self._fetch_endpoints(link, access)
+        endpoints = await self._fetch_endpoints(partner, link, access)
         url = next(endpoint.url for endpoint in endpoints if endpoint.identifier == CREDENTIALS)
         theirs = await self._api.send_credentials("POST", version, url, access, self.show(ours))
         access = replace(access, token=theirs.token)
+        theirs = replace(theirs, url=_own_url(partner, theirs.url))
         try:
             self._check_parties(partner.id, theirs.roles)
             return await self._change(
@@ -326,8 +314,12 @@ class Registration:
             except PartnerError:
                 raise error from None
 
-    async def _fetch_endpoints(self, link: VersionLink, access: Access) -> tuple[Endpoint, ...]:
+    async def _fetch_endpoints(self, partner: Partner, link: VersionLink, access: Access) -> tuple[Endpoint, ...]:
+        """The endpoints of a version, all of them on hosts of the partner."""
+        check_host(partner, link.url)
         endpoints = tuple(await self._api.fetch_endpoints(link, access))
+        for endpoint in endpoints:
+            check_host(partner, endpoint.url)
         if not any(endpoint.identifier == CREDENTIALS for endpoint in endpoints):
             raise PartnerError(Fault.NO_ENDPOINTS, f"{link.url} lists no credentials endpoint")
         return endpoints
@@ -422,6 +414,16 @@ def _behaving(partner: Partner, manners: Manners | None) -> Partner:
         return partner
     given = {field.name: getattr(manners, field.name) for field in fields(manners)}
     return replace(partner, **{name: value for name, value in given.items() if value is not None})
+
+
+def _own_url(partner: Partner, url: str) -> str:
+    """The versions URL as the partner tells it, where that leads to the partner; else the one the operator gave."""
+    try:
+        check_host(partner, url)
+    except PartnerError as error:
+        log.warning("versions URL of a partner not taken", partner_id=partner.id, reason=str(error))
+        return partner.versions_url or url
+    return url
 
 
 def _without_old_token(partner: Partner) -> Partner:

@@ -14,13 +14,14 @@ from typing import Any
 import aiohttp
 import orjson
 import structlog
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from gateway.domain.partners import Endpoint
 from gateway.errors import PartnerError, WireError
 from gateway.flows.registration import Access, Credentials, Fault, VersionLink
 from gateway.ocpi import wire
-from gateway.ocpi.addresses import PublicResolver, check_url
+from gateway.ocpi.addresses import Network, PublicResolver, check_url
 from gateway.ocpi.caller import authorization_header
 from gateway.ocpi.version import Version
 from gateway.ocpi.versions import VERSIONS, choose_version
@@ -48,8 +49,18 @@ class Answer:
 class OcpiClient:
     """Calls partners; holds connections, so `close` it."""
 
-    def __init__(self, *, allow_insecure: bool = False, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        *,
+        allow_insecure: bool = False,
+        networks: Sequence[Network] = (),
+        timeout_s: float = TIMEOUT_S,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        """`networks`: private ones that partners may be in; `resolver`: who looks names up, the system unless given."""
         self._allow_insecure = allow_insecure
+        self._networks = networks
+        self._resolver = resolver
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, CONNECT_TIMEOUT_S))
         self._session: aiohttp.ClientSession | None = None
 
@@ -116,7 +127,7 @@ class OcpiClient:
 
         `headers` are the routing headers of functional modules; the ids of the message are added here.
         """
-        target = check_url(url, allow_insecure=self._allow_insecure)
+        target = check_url(url, allow_insecure=self._allow_insecure, networks=self._networks)
         message_id = str(uuid.uuid4())
         sent = {
             "Authorization": authorization_header(access.token, raw=access.raw),
@@ -142,7 +153,7 @@ class OcpiClient:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            resolver = None if self._allow_insecure else PublicResolver()
+            resolver = self._resolver if self._allow_insecure else PublicResolver(self._resolver, self._networks)
             connector = aiohttp.TCPConnector(resolver=resolver, limit=100, limit_per_host=8)
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False

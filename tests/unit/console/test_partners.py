@@ -101,3 +101,13 @@ async def test_a_wrong_partner_is_400(client: TestClient, body: object, where: s
 
     assert response.status == 400
     assert (await response.json())["error"]["where"] == where
+
+
+async def test_hosts_of_a_partner_can_be_named(client: TestClient) -> None:
+    made = await (await client.post(API, json={"name": "Some eMSP", "hosts": ["API.example.com"]})).json()
+    assert made["hosts"] == ["api.example.com"]
+
+    response = await client.put(f"{API}/{made['id']}", json={"hosts": ["*.example.com", "*", "2001:db8::1"]})
+
+    assert (response.status, (await response.json())["hosts"]) == (200, ["*.example.com", "*", "2001:db8::1"])
+    assert (await client.put(f"{API}/{made['id']}", json={"hosts": ["https://x/"]})).status == 400

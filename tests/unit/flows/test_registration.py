@@ -203,3 +203,38 @@ async def test_a_partner_that_cannot_be_told_is_ended_all_the_same() -> None:
 async def test_a_partner_that_is_not_registered_cannot_be_called() -> None:
     with pytest.raises(NotRegisteredError):
         Office(INVITED).registration.access(replace(INVITED, outbound_token=None))
+
+
+FOREIGN = Endpoint(identifier="tokens", role="SENDER", url="https://evil.example/2.2.1/tokens")
+
+
+async def test_an_endpoint_on_a_host_that_is_not_the_partners_ends_the_registration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(globals(), "ENDPOINTS", (*ENDPOINTS, FOREIGN))
+    office = Office(INVITED)
+
+    with pytest.raises(PartnerError, match=r'evil\.example.*PUT partners/.*"hosts": \["evil\.example"\]'):
+        await office.registration.on_posted(INVITED.id, "hash:a", THEIRS, "2.2.1")
+
+    assert office.book.load(INVITED.id).status is PartnerStatus.INVITED
+
+
+async def test_the_operator_may_allow_a_partner_another_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "ENDPOINTS", (*ENDPOINTS, FOREIGN))
+    office = Office(replace(INVITED, hosts=("*.example",)))
+
+    await office.registration.on_posted(INVITED.id, "hash:a", THEIRS, "2.2.1")
+
+    assert FOREIGN in office.book.load(INVITED.id).endpoints
+
+
+async def test_a_versions_url_that_leads_elsewhere_is_not_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "THEIRS", replace(THEIRS, url="https://evil.example/versions"))
+    office = Office()
+
+    partner = await office.registration.register_with(
+        name="eMSP", role="EMSP", versions_url="https://emsp.example/versions", token="a"
+    )
+
+    assert partner.versions_url == "https://emsp.example/versions"

@@ -1,10 +1,12 @@
 import socket
+from ipaddress import ip_network
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from gateway.errors import PartnerError
-from gateway.ocpi.addresses import PublicResolver, check_url, is_public
+from gateway.ocpi.addresses import PublicResolver, check_url, is_callable, is_public, is_same_origin
 
 PUBLIC = ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 PRIVATE = [
@@ -25,6 +27,9 @@ PRIVATE = [
     "::ffff:127.0.0.1",
     "64:ff9b::7f00:1",
     "2002:7f00:1::",
+    "::7f00:1",
+    "fec0::1",
+    "64:ff9b:1::1",
     "not an address",
 ]
 
@@ -101,3 +106,37 @@ async def test_a_name_resolves_to_its_public_addresses_only() -> None:
 async def test_a_name_that_leads_only_into_private_networks_does_not_resolve() -> None:
     with pytest.raises(OSError, match=r"rebind\.example leads into a private network"):
         await PublicResolver(FixedResolver("127.0.0.1", "::1")).resolve("rebind.example", 443)
+
+
+VPN = [ip_network("10.20.0.0/16"), ip_network("fd00::/8")]
+
+
+@pytest.mark.parametrize("address", ["10.20.1.1", "::ffff:10.20.1.1", "fd00::1", "8.8.8.8"])
+def test_a_private_network_that_is_allowed_may_be_called(address: str) -> None:
+    assert is_callable(address, VPN)
+
+
+@pytest.mark.parametrize("address", ["10.21.0.1", "127.0.0.1", "fe80::1%eth0", "::1", "not an address"])
+def test_the_other_private_networks_stay_closed(address: str) -> None:
+    assert not is_callable(address, VPN)
+
+
+async def test_a_name_in_an_allowed_network_resolves() -> None:
+    resolver = PublicResolver(FixedResolver("10.20.0.1", "10.21.0.1"), VPN)
+
+    assert [result["host"] for result in await resolver.resolve("vpn.example", 443)] == ["10.20.0.1"]
+    assert str(check_url("https://10.20.0.1/", allow_insecure=False, networks=VPN)) == "https://10.20.0.1/"
+
+
+@pytest.mark.parametrize(
+    ("url", "is_same"),
+    [
+        ("https://emsp.example/other?offset=1", True),
+        ("https://EMSP.example:443/", True),
+        ("http://emsp.example/", False),
+        ("https://emsp.example:444/", False),
+        ("https://evil.example/", False),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(url: str, is_same: bool) -> None:
+    assert is_same_origin(URL("https://emsp.example/tokens"), URL(url)) is is_same

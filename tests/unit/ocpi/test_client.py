@@ -1,8 +1,11 @@
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from gateway.errors import PartnerError
 from gateway.flows.registration import Access, Fault
@@ -94,6 +97,49 @@ async def test_without_the_setting_this_machine_is_never_called(peer: FakePeer) 
         await client.fetch_versions("https://localhost:1/versions", ACCESS)
     await client.close()
     assert peer.calls == []
+
+
+class RecordedResolver(AbstractResolver):
+    """Names mean what the test says; who asked for which is noted."""
+
+    def __init__(self, *addresses: str) -> None:
+        self._addresses = addresses
+        self.asked: list[str] = []
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.asked.append(host)
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)
+            for address in self._addresses
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("host", ["rebind.example", "2130706433", "0x7f.1", "127.1"])
+async def test_a_name_that_means_our_own_network_is_not_called_however_it_is_written(host: str) -> None:
+    resolver = RecordedResolver("127.0.0.1", "10.0.0.1")
+    client = OcpiClient(resolver=resolver)
+
+    with pytest.raises(PartnerError, match="private network"):
+        await client.fetch_versions(f"https://{host}/versions", ACCESS)
+    await client.close()
+
+
+async def test_the_connection_is_made_to_the_address_that_was_looked_at(peer: FakePeer) -> None:
+    """The name itself leads nowhere: only what the resolver gave can have been called, once looked up."""
+    resolver = RecordedResolver("127.0.0.1")
+    client = OcpiClient(allow_insecure=True, resolver=resolver)
+
+    versions = await client.fetch_versions(f"http://emsp.invalid:{URL(peer.url()).port}/versions", ACCESS)
+    await client.close()
+
+    assert [link.number for link in versions] == ["2.1.1", "2.2.1"]
+    assert resolver.asked == ["emsp.invalid"]
+    assert peer.requests[0][2]["Host"].startswith("emsp.invalid")
 
 
 async def test_versions_that_cannot_be_read_are_left_out(client: OcpiClient, peer: FakePeer) -> None:
