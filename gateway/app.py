@@ -20,6 +20,7 @@ from gateway.domain.partners import PartnerRole
 from gateway.errors import SettingsError
 from gateway.flows.admission import AdmissionRules, Doorkeeper
 from gateway.flows.corrections import Corrections
+from gateway.flows.inquiries import Inquiries
 from gateway.flows.inventory import Inventory
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.mailbox import Mailboxes
@@ -28,11 +29,13 @@ from gateway.flows.partner_book import PartnerBook
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
 from gateway.flows.timekeeper import Timekeeper
+from gateway.flows.token_pulls import TokenPulls
 from gateway.flows.tokens import TokenInbox
 from gateway.flows.trace import TraceRing
 from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.exchange import VERSIONS_PATH, Edge, PageLimits
 from gateway.ocpi.server import Listener, OcpiServer
+from gateway.ocpi.token_calls import TokenCalls
 from gateway.ocpi.versions import VERSIONS as OCPI_VERSIONS
 from gateway.ocpp.server import OcppServer
 from gateway.ocpp.versions import VERSIONS as OCPP_VERSIONS
@@ -92,24 +95,6 @@ class Gateway:
         store = await SqliteStore.open(config.store_url, publish, clock, synchronous=config.store.synchronous)
         self._stack.push_async_callback(store.close)
         trace = TraceRing(clock)
-        flows = build_station_flows(config, store=store, memory=memory, clock=clock, ids=ids, mailboxes=mailboxes)
-        availability, sealing, signatures = flows.availability, flows.sealing, flows.signatures
-        await memory.load(store)
-        partners.on_changes([SavePartner(partner) for partner in memory.partners.values()])
-        availability.begin()
-        rules = AdmissionRules(unknown_stations=config.ocpp.unknown_stations)
-        stations_edge = OcppServer(
-            doorkeeper=Doorkeeper(store, memory, clock, secrets, rules),
-            stories=flows.events,
-            mailboxes=mailboxes,
-            clock=clock,
-            trace=trace,
-            settings=ocpp_rules_of(config),
-        )
-        keeper = Timekeeper(store, clock, sealing, availability, trace)
-        self._stack.push_async_callback(mailboxes.drained)
-        self._stack.push_async_callback(_cancelled, asyncio.create_task(keeper.run()))
-
         public_url = config.ocpi.public_url or _local_url(config)
         client = OcpiClient(
             allow_insecure=config.ocpi.allow_insecure_partners,
@@ -127,13 +112,54 @@ class Gateway:
             versions_url=public_url + VERSIONS_PATH,
             roles=tuple(_roles(config)),
         )
+        token_calls = TokenCalls(client, parties_of(config)[0])
+        inquiries = Inquiries(
+            memory=memory,
+            partners=partners,
+            api=token_calls,
+            access=registration.access,
+            clock=clock,
+            deadline_s=config.ocpi.authorize_timeout_s,
+        )
+        flows = build_station_flows(
+            config, store=store, memory=memory, clock=clock, ids=ids, mailboxes=mailboxes, inquiries=inquiries
+        )
+        availability, sealing, signatures = flows.availability, flows.sealing, flows.signatures
+        await memory.load(store)
+        partners.on_changes([SavePartner(partner) for partner in memory.partners.values()])
+        availability.begin()
+        rules = AdmissionRules(unknown_stations=config.ocpp.unknown_stations)
+        stations_edge = OcppServer(
+            doorkeeper=Doorkeeper(store, memory, clock, secrets, rules),
+            stories=flows.events,
+            mailboxes=mailboxes,
+            clock=clock,
+            trace=trace,
+            settings=ocpp_rules_of(config),
+        )
+        token_inbox = TokenInbox(store, partners)
+        token_pulls = TokenPulls(
+            store=store,
+            partners=partners,
+            inbox=token_inbox,
+            api=token_calls,
+            access=registration.access,
+            clock=clock,
+            interval_s=config.ocpi.token_pull_interval_s,
+        )
+        keeper = Timekeeper(store, clock, sealing, availability, trace, token_pulls)
+        self._stack.push_async_callback(inquiries.close)
+        self._stack.push_async_callback(mailboxes.drained)
+        self._stack.push_async_callback(token_pulls.close)
+        self._stack.push_async_callback(_cancelled, asyncio.create_task(keeper.run()))
+
         partners_edge = OcpiServer(
             Edge(
                 store=store,
                 catalog=memory,
                 partners=partners,
                 registration=registration,
-                tokens=TokenInbox(store, partners),
+                tokens=token_inbox,
                 secrets=secrets,
                 clock=clock,
                 trace=trace,

@@ -230,6 +230,12 @@ class OcpiSettings(Section):
     request_timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         default=30, description="How long the gateway waits for a partner's answer."
     )
+    authorize_timeout_s: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] = Field(
+        default=5, description="How long a charger's driver waits for an eMSP's decision on a card."
+    )
+    token_pull_interval_s: Annotated[float, Field(ge=10, allow_inf_nan=False)] = Field(
+        default=300, description="Time between two pulls of the tokens of a partner that does not push them."
+    )
     max_body_bytes: int = Field(default=1_048_576, ge=4_096, description="A larger body is refused (HTTP 413).")
 
     @property

@@ -11,6 +11,7 @@ from gateway.domain.ids import PartyId, party_id_of
 from gateway.domain.locations import EvseStatus
 from gateway.flows.authorization import Authorizer
 from gateway.flows.availability import Availability
+from gateway.flows.inquiries import Inquiries
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
 from gateway.flows.sealing import Sealing
@@ -37,10 +38,17 @@ class StationFlows:
 
 
 def build_station_flows(
-    config: Config, *, store: Store, memory: Memory, clock: Clock, ids: Ids, mailboxes: Mailboxes
+    config: Config,
+    *,
+    store: Store,
+    memory: Memory,
+    clock: Clock,
+    ids: Ids,
+    mailboxes: Mailboxes,
+    inquiries: Inquiries | None = None,
 ) -> StationFlows:
-    """The flows as the settings want them."""
-    authorizer = Authorizer(store)
+    """The flows as the settings want them; without `inquiries` no eMSP is asked about a card."""
+    authorizer = Authorizer(store, inquiries)
     rules = SealRules(
         seal_after_s=config.sessions.seal_after_s,
         gap_wait_s=config.sessions.gap_wait_s,

@@ -26,11 +26,18 @@ class MannersInput(Strict):
     sees_unpublished: bool | None = None
     raw_token: bool | None = None
     hosts: tuple[HostPattern, ...] | None = None
+    ask_unknown: bool | None = None
+    pulls_tokens: bool | None = None
 
     @property
     def manners(self) -> Manners:
         return Manners(
-            name=self.name, sees_unpublished=self.sees_unpublished, raw_token=self.raw_token, hosts=self.hosts
+            name=self.name,
+            sees_unpublished=self.sees_unpublished,
+            raw_token=self.raw_token,
+            hosts=self.hosts,
+            ask_unknown=self.ask_unknown,
+            pulls_tokens=self.pulls_tokens,
         )
 
 
@@ -130,6 +137,9 @@ def _render_partner(partner: Partner) -> dict[str, Any]:
         "sees_unpublished": partner.sees_unpublished,
         "raw_token": partner.raw_token,
         "hosts": list(partner.hosts),
+        "ask_unknown": partner.ask_unknown,
+        "pulls_tokens": partner.pulls_tokens,
+        "tokens_pulled_until": partner.tokens_pulled_until,
         "created_at": partner.created_at,
         "last_updated": partner.last_updated,
     }

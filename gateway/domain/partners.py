@@ -40,7 +40,9 @@ class Partner:
     is the
     current one, `old_token_hash` stays valid until the new one is used or `old_token_until` has passed.
     `outbound_token` is encrypted with a key outside the database.  `hosts` are those that its URLs may lead to beside
-    the host of `versions_url` (`core.hosts` says how they are written).
+    the host of `versions_url` (`core.hosts` says how they are written).  `ask_unknown`: it is asked about cards that
+    nobody has told us of; `pulls_tokens`: it does not push its tokens, its list is pulled, and known up to
+    `tokens_pulled_until`.
     """
 
     id: str
@@ -61,4 +63,7 @@ class Partner:
     sees_unpublished: bool = False
     raw_token: bool = False
     hosts: tuple[str, ...] = ()
+    ask_unknown: bool = False
+    pulls_tokens: bool = False
+    tokens_pulled_until: datetime | None = None
     revision: int = 0

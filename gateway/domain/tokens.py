@@ -85,6 +85,10 @@ class AuthStatus(StrEnum):
     EXPIRED = "EXPIRED"
     INVALID = "INVALID"
     UNKNOWN = "UNKNOWN"
+    NO_CREDIT = "NO_CREDIT"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    """A good token, but not here."""
+
     AMBIGUOUS = "AMBIGUOUS"
     """Two valid tokens of different eMSPs with this uid: refused until the operator prefers one."""
 
@@ -102,3 +106,48 @@ class Authorization:
     group_id: str | None = None
     auth_method: AuthMethod = AuthMethod.WHITELIST
     authorization_reference: str | None = None
+
+
+# --- real-time authorisation ------------------------------------------------------------------------------------------
+
+
+class Allowed(StrEnum):
+    """What an eMSP says of a token (OCPI AllowedType)."""
+
+    ALLOWED = "ALLOWED"
+    BLOCKED = "BLOCKED"
+    EXPIRED = "EXPIRED"
+    NO_CREDIT = "NO_CREDIT"
+    NOT_ALLOWED = "NOT_ALLOWED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationReferences:
+    """Where a token is to be used, or may be."""
+
+    location_id: str
+    evse_uids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAnswer:
+    """An eMSP's answer about a token that it knows; `token` as the eMSP has it, None where it did not say."""
+
+    allowed: Allowed
+    token: Token | None = None
+    place: LocationReferences | None = None
+    authorization_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A token on which only its eMSP can decide, and what holds where that one cannot be reached.
+
+    `token` is the one we know.  Without it any eMSP may know the uid, for a contract (EMAID) its `issuer`.
+    """
+
+    uid: str
+    type: str
+    fallback: Authorization
+    token: Token | None = None
+    issuer: PartyId | None = None

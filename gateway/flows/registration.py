@@ -61,13 +61,16 @@ class Manners:
     """What the operator decides about a partner; None leaves it as it is.
 
     `sees_unpublished`: it gets locations with `publish` false too; `raw_token`: our token is sent to it as it is;
-    `hosts`: where its URLs may lead beside the host of its versions URL.
+    `hosts`: where its URLs may lead beside the host of its versions URL; `ask_unknown`: it is asked about unknown
+    cards; `pulls_tokens`: its list of tokens is pulled.
     """
 
     name: str | None = None
     sees_unpublished: bool | None = None
     raw_token: bool | None = None
     hosts: tuple[str, ...] | None = None
+    ask_unknown: bool | None = None
+    pulls_tokens: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,6 +344,7 @@ class Registration:
             version=version,
             roles=theirs.roles,
             endpoints=endpoints,
+            tokens_pulled_until=None,
         )
 
     def _check_parties(self, partner_id: str, roles: Iterable[PartnerRole]) -> None:

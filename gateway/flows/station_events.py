@@ -26,6 +26,7 @@ from gateway.domain.tokens import Authorization, AuthStatus
 from gateway.errors import ConflictError, RevisionConflictError, StoreDownError
 from gateway.flows.authorization import Authorizer
 from gateway.flows.availability import Availability
+from gateway.flows.inquiries import Shown
 from gateway.flows.masking import mask_uid
 from gateway.flows.memory import Memory
 from gateway.flows.transactions import Transactions
@@ -142,7 +143,9 @@ class StationEvents:
 
     async def on_authorize(self, event: AuthorizeAsked) -> Authorization:
         """A card was shown."""
-        decision = await self._authorizer.decide(event.id_token)
+        key = ConnectorKey(station_id=event.receipt.station_id, evse_no=event.evse_no or 0, connector_no=0)
+        shown = Shown(id_token=event.id_token, key=key, received_at=event.receipt.received_at)
+        decision = await self._authorizer.decide(shown)
         if decision.status is not AuthStatus.ACCEPTED:
             log.info(
                 "token refused",

@@ -1,4 +1,4 @@
-"""What happens because time passes: seals, grace times, ghosts, and the lazy writing of incidents."""
+"""What happens because time passes: seals, grace times, ghosts, pulls of tokens, and the lazy writing of incidents."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ import structlog
 from gateway.errors import StoreDownError
 from gateway.flows.availability import Availability
 from gateway.flows.sealing import GHOST_SWEEP, Sealing
+from gateway.flows.token_pulls import TokenPulls
 from gateway.flows.trace import TraceRing
 from gateway.ports import Clock, Store
 
@@ -21,19 +22,28 @@ class Timekeeper:
     """Does what is due.  `tick` takes the time as an argument; `run` calls it by the clock."""
 
     def __init__(
-        self, store: Store, clock: Clock, sealing: Sealing, availability: Availability, trace: TraceRing
+        self,
+        store: Store,
+        clock: Clock,
+        sealing: Sealing,
+        availability: Availability,
+        trace: TraceRing,
+        token_pulls: TokenPulls | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._sealing = sealing
         self._availability = availability
         self._trace = trace
+        self._token_pulls = token_pulls
         self._swept_at: datetime | None = None
 
     async def tick(self, now: datetime) -> None:
         """Do what is due by `now`."""
         self._sealing.on_due(now)
         self._availability.on_due(now)
+        if self._token_pulls is not None:
+            self._token_pulls.on_due(now)
         if self._swept_at is None or now - self._swept_at >= GHOST_SWEEP:
             self._swept_at = now
             self._sealing.sweep_ghosts(now)

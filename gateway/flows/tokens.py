@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -86,6 +86,18 @@ class TokenInbox:
             if not _is_stale(token, stored):
                 await self._save(token)
 
+    async def take(self, partner: Partner, tokens: Sequence[Token]) -> int:
+        """Store what was pulled of a partner's list; gives how many there are of its own parties.
+
+        The store keeps the newer of two versions of a token, so what is pushed meanwhile stands.
+        """
+        own = [token for token in tokens if self._owns(partner, token.party)]
+        if len(own) < len(tokens):
+            log.warning("tokens of others' parties ignored", partner_id=partner.id, count=len(tokens) - len(own))
+        if own:
+            await self._store.commit([SaveToken(token) for token in own], bulk=True)
+        return len(own)
+
     async def _load(self, partner: Partner, key: TokenKey) -> Token:
         token = await self._find(key)
         if token is None or token.partner_id != partner.id:
@@ -102,13 +114,13 @@ class TokenInbox:
         log.info("token received", partner_id=token.partner_id, token_uid=mask_uid(token.uid), valid=token.valid)
 
     def _check_owner(self, partner: Partner, party: PartyId) -> None:
+        if not self._owns(partner, party):
+            raise ForbiddenError(f"{party.country_code}/{party.party_id} is not one of your parties")
+
+    def _owns(self, partner: Partner, party: PartyId) -> bool:
         """A partner speaks for its own parties; a hub for any that is not connected to us directly."""
         owner = self._partners.find_by_party(party)
-        if owner is not None and owner.id == partner.id:
-            return
-        if owner is None and any(role.role == HUB for role in partner.roles):
-            return
-        raise ForbiddenError(f"{party.country_code}/{party.party_id} is not one of your parties")
+        return owner.id == partner.id if owner is not None else any(role.role == HUB for role in partner.roles)
 
     def _lock(self, key: TokenKey) -> asyncio.Lock:
         return self._locks.setdefault(replace(key, uid=key.uid.casefold()), asyncio.Lock())

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from gateway.core.cdrs import price_cuts_of
-from gateway.core.drivers import end_session, identify, takes_over
+from gateway.core.drivers import end_session, identify, is_refused, takes_over
 from gateway.core.facts import fact_of, is_same_token, start_key_of
 from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order, is_new
 from gateway.core.tariffs import choose_tariff, is_valid, types_for
@@ -21,9 +21,10 @@ from gateway.domain.locations import Connector
 from gateway.domain.quick import copier, quick
 from gateway.domain.sessions import Fact, FactKind, Ledger, Session, SessionStatus, Terms
 from gateway.domain.tariffs import Tariff
-from gateway.domain.tokens import Authorization, IdToken, Token
+from gateway.domain.tokens import Authorization, AuthStatus, IdToken, Token
 from gateway.errors import ConflictError, RevisionConflictError
 from gateway.flows.authorization import Authorizer
+from gateway.flows.inquiries import Inquiry, Shown
 from gateway.flows.memory import Memory
 from gateway.flows.session_costs import CostsTold
 from gateway.ports import Change, Clock, Ids, SaveLateFact, SaveSession, Store
@@ -104,7 +105,7 @@ class Transactions:
             return await self._begin_or_keep(event)
         if event.kind is FactKind.STARTED and event.seq_no is None:
             # a StartTransaction sent again (1.6): the same answer, no second session
-            return await self._answer(event, session.transaction_id)
+            return await self._answer_again(event, session)
         fact = fact_of(event)
         if session.sealed_cdr_id is not None:
             return await self._keep_late(event, session, fact, "the session was billed already")
@@ -183,9 +184,10 @@ class Transactions:
         transaction_id = event.transaction_id
         if transaction_id is None:
             transaction_id = str(await self._store.next_transaction_no())
-        authorization = None if event.id_token is None else await self._authorizer.decide(event.id_token)
         fact = fact_of(event)
         key = self._key_of(event)
+        verdict = await self._judge(event, key)
+        authorization = verdict if isinstance(verdict, Authorization) else None
         ledger = begin_ledger(fact)
         session = Session(
             id=self._ids.new(),
@@ -214,6 +216,8 @@ class Transactions:
             status=session.status,
             reason=None if authorization is None else authorization.reason,
         )
+        if isinstance(verdict, Inquiry):
+            authorization = await self._ask(session.id, fact, verdict)
         return TransactionAnswer(transaction_id=transaction_id, authorization=authorization)
 
     def _key_of(self, event: TransactionReported) -> ConnectorKey:
@@ -260,10 +264,12 @@ class Transactions:
     async def _amend(self, event: TransactionReported, session: Session, fact: Fact) -> TransactionAnswer:
         """Add a fact that is late, repeated, without a time of its own, or that tells who charges or where."""
         if not is_new(session.ledger, fact) and await self._store.has_fact(session.id, fact.key):
-            return await self._answer(event, session.transaction_id)
+            return await self._answer_again(event, session)
         if event.kind is FactKind.ENDED and _has_ended(session.ledger):
             return await self._keep_late(event, session, fact, "the session has ended already")
-        authorization = None if event.id_token is None else await self._authorizer.decide(event.id_token)
+        key = self._key_of(event) if _tells_place(event, session) else session.key
+        verdict = await self._judge(event, key, session)
+        authorization = verdict if isinstance(verdict, Authorization) else None
         changed = session
         tells_driver = event.id_token is not None and not is_same_token(event.id_token, session.id_token)
         if not tells_driver and is_in_order(session.ledger, fact):
@@ -279,6 +285,8 @@ class Transactions:
             changed = self._move(changed, event)
         changed = await self.cut_anew(changed, session.terms, fact)
         saved = await self._save(session, changed, fact)
+        if isinstance(verdict, Inquiry):
+            authorization = await self._ask(session.id, fact, verdict)
         return replace(self._answer_with_cost(event, saved), authorization=authorization)
 
     def _answer_with_cost(self, event: TransactionReported, session: Session) -> TransactionAnswer:
@@ -346,8 +354,71 @@ class Transactions:
         return await self._answer(event, session.transaction_id)
 
     async def _answer(self, event: TransactionReported, transaction_id: str | None) -> TransactionAnswer:
-        authorization = None if event.id_token is None else await self._authorizer.decide(event.id_token)
+        """The answer to a message that changes no session: no eMSP is asked for it."""
+        verdict = await self._judge(event, self._key_of(event))
+        authorization = verdict.question.fallback if isinstance(verdict, Inquiry) else verdict
         return TransactionAnswer(transaction_id=transaction_id, authorization=authorization)
+
+    # --- the driver's card ---------------------------------------------------------------------------------------
+
+    async def _judge(
+        self, event: TransactionReported, key: ConnectorKey, session: Session | None = None
+    ) -> Authorization | Inquiry | None:
+        """The decision on the card that an event shows, or what to ask once the event is durable.
+
+        About the driver of a session its eMSP is asked once, and about a card that stops another's session not at all.
+        """
+        if event.id_token is None:
+            return None
+        shown = Shown(
+            id_token=event.id_token,
+            key=key,
+            received_at=event.receipt.received_at,
+            start_key=start_key_of(event),
+        )
+        verdict = await self._authorizer.judge(shown)
+        if isinstance(verdict, Authorization) or session is None or session.id_token is None:
+            return verdict
+        if is_same_token(event.id_token, session.id_token) and not is_refused(session):
+            return _as_agreed(session.terms)
+        return verdict.question.fallback if event.kind is FactKind.ENDED else verdict
+
+    async def _ask(self, session_id: str, fact: Fact, inquiry: Inquiry) -> Authorization:
+        """Ask about the card that a durable fact shows, and commit what the answer makes of its session."""
+        authorization = await self._authorizer.ask(inquiry)
+        session = self._memory.sessions.get(session_id) or await self._store.find_session(session_id)
+        if session is None or session.sealed_cdr_id is not None:
+            return authorization
+        facts = await self._store.load_facts(session_id)
+        if takes_over(session, fact, authorization, facts):
+            await self._hand_over(session, fact.id_token, authorization, facts)
+        return authorization
+
+    async def _answer_again(self, event: TransactionReported, session: Session) -> TransactionAnswer:
+        """The answer to a message that was taken in before.
+
+        Its card may still be open, because the gateway was stopped while it asked or the eMSP could not be reached:
+        the station goes by this answer, and so does the session.
+        """
+        verdict = await self._judge(event, session.key, session)
+        authorization = await self._authorizer.ask(verdict) if isinstance(verdict, Inquiry) else verdict
+        if authorization is not None and session.sealed_cdr_id is None:
+            is_accepted = authorization.status is AuthStatus.ACCEPTED and event.kind is not FactKind.ENDED
+            was_refused = is_refused(session) and is_same_token(event.id_token, session.id_token)
+            if session.id_token is None or (was_refused and is_accepted):
+                facts = await self._store.load_facts(session.id)
+                await self._hand_over(session, event.id_token, authorization, facts)
+        return TransactionAnswer(transaction_id=session.transaction_id, authorization=authorization)
+
+    async def _hand_over(
+        self, session: Session, id_token: IdToken | None, authorization: Authorization, facts: Sequence[Fact]
+    ) -> None:
+        """The session becomes that of this driver, by what was decided on the card."""
+        changed = self._identify(session, id_token, authorization)
+        ledger = fold_facts(facts, changed.id_token, price_cuts_of(changed.terms))
+        changed = self._schedule(end_session(_with_ledger(changed, ledger)), self._clock.now())
+        await self._store.commit([SaveSession(changed, write_terms=True)])
+        log.info("session settled", session_id=session.id, status=changed.status, reason=authorization.reason)
 
     # --- other facts -----------------------------------------------------------------------------------------------
 
@@ -377,6 +448,19 @@ class Transactions:
         await self._store.commit([SaveSession(ended, fact=fact)])
         self._costs.forget(session.id)
         log.warning("session abandoned", session_id=session.id, station_id=session.key.station_id)
+
+
+def _as_agreed(terms: Terms) -> Authorization:
+    """The decision by which a session runs."""
+    token = terms.token
+    return Authorization(
+        status=AuthStatus.ACCEPTED,
+        reason="the driver of the session",
+        token=token,
+        group_id=None if token is None else token.group_id,
+        auth_method=terms.auth_method,
+        authorization_reference=terms.authorization_reference,
+    )
 
 
 def _tells_place(event: TransactionReported, session: Session) -> bool:

@@ -87,6 +87,14 @@ def response_headers(route: Route, partner: Partner | None, ours: tuple[PartyId,
     return headers
 
 
+def request_headers(sender: PartyId, receiver: PartyId | None) -> dict[str, str]:
+    """The routing headers of a request of ours; `receiver` None where a hub is to find it."""
+    headers = {FROM_COUNTRY: sender.country_code, FROM_PARTY: sender.party_id}
+    if receiver is not None:
+        headers |= {TO_COUNTRY: receiver.country_code, TO_PARTY: receiver.party_id}
+    return headers
+
+
 def authorization_header(token: str, *, raw: bool) -> str:
     """How we present a credentials token.  OCPI 2.2.1 transport_and_format "Authorization header" """
     return f"Token {token if raw else base64.b64encode(token.encode()).decode()}"

@@ -97,7 +97,7 @@ class OcpiClient:
     ) -> Credentials:
         """POST or PUT our credentials; the partner's are its answer."""
         body = wire.dump_json(_version(version).render_credentials(credentials))
-        answer = self._expect_success(method, url, await self.request(method, url, access, body=body))
+        answer = expect_success(method, url, await self.request(method, url, access, body=body))
         try:
             return _version(version).parse_credentials(answer.data)
         except WireError as error:
@@ -106,7 +106,7 @@ class OcpiClient:
             ) from None
 
     async def delete_credentials(self, url: str, access: Access) -> None:
-        self._expect_success("DELETE", url, await self.request("DELETE", url, access))
+        expect_success("DELETE", url, await self.request("DELETE", url, access))
 
     def choose_version(self, offered: Iterable[str]) -> str | None:
         version = choose_version(offered)
@@ -161,22 +161,23 @@ class OcpiClient:
         return self._session
 
     async def _fetch(self, url: str, access: Access) -> Any:
-        return self._expect_success("GET", url, await self.request("GET", url, access)).data
+        return expect_success("GET", url, await self.request("GET", url, access)).data
 
-    def _expect_success(self, method: str, url: str, answer: Answer) -> Answer:
-        """Both layers must say so: many platforms report failures in one of them only."""
-        code = answer.status_code
-        if 200 <= answer.http_status < 300 and code is not None and 1000 <= code < 2000:
-            return answer
-        if answer.http_status in (401, 403):
-            kind = Fault.UNAUTHORIZED
-        elif code is not None and answer.http_status < 500 and not 300 <= answer.http_status < 400:
-            kind = Fault.REFUSED
-        else:
-            kind = Fault.UNUSABLE
-        said = f"OCPI {code}" if code is not None else "no OCPI envelope"
-        message = f": {answer.message}" if answer.message else ""
-        raise PartnerError(kind, f"{method} {url} was answered with HTTP {answer.http_status}, {said}{message}")
+
+def expect_success(method: str, url: str, answer: Answer) -> Answer:
+    """Both layers must say so: many platforms report failures in one of them only."""
+    code = answer.status_code
+    if 200 <= answer.http_status < 300 and code is not None and 1000 <= code < 2000:
+        return answer
+    if answer.http_status in (401, 403):
+        kind = Fault.UNAUTHORIZED
+    elif code is not None and answer.http_status < 500 and not 300 <= answer.http_status < 400:
+        kind = Fault.REFUSED
+    else:
+        kind = Fault.UNUSABLE
+    said = f"OCPI {code}" if code is not None else "no OCPI envelope"
+    message = f": {answer.message}" if answer.message else ""
+    raise PartnerError(kind, f"{method} {url} was answered with HTTP {answer.http_status}, {said}{message}")
 
 
 async def _read(response: aiohttp.ClientResponse, method: str) -> bytes:

@@ -12,7 +12,7 @@ from gateway.domain.money import Price
 from gateway.domain.partners import Endpoint
 from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
-from gateway.domain.tokens import Token
+from gateway.domain.tokens import LocationReferences, Token, TokenAnswer
 from gateway.flows.registration import Credentials
 from gateway.flows.tokens import TokenPatch
 
@@ -47,3 +47,9 @@ class Version:
 
     parse_token_patch: Callable[[Any], TokenPatch]
     render_token: Callable[[Token], Json]
+    parse_authorization: Callable[[Any, str], TokenAnswer]
+    """Data of an answer and the id of the partner that gave it."""
+
+    render_location_references: Callable[[LocationReferences], Json]
+    render_token_type: Callable[[str], str]
+    """The version's word for one of our token types."""

@@ -25,4 +25,7 @@ VERSION = Version(
     parse_token=tokens.parse_token,
     parse_token_patch=tokens.parse_token_patch,
     render_token=tokens.render_token,
+    parse_authorization=tokens.parse_authorization,
+    render_location_references=tokens.render_location_references,
+    render_token_type=tokens.render_token_type,
 )

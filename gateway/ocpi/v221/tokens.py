@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
+import structlog
+
 from gateway.domain.ids import party_id_of
-from gateway.domain.tokens import Token, Whitelist
+from gateway.domain.tokens import Allowed, LocationReferences, Token, TokenAnswer, TokenType, Whitelist
+from gateway.errors import WireError
 from gateway.flows.tokens import TokenPatch
 from gateway.ocpi.reading import (
     CountryCode,
     Flag,
     Id36,
     Language,
+    ModelT,
     PartyCode,
     Text64,
     Time,
@@ -20,6 +24,8 @@ from gateway.ocpi.reading import (
     parse_model,
 )
 from gateway.ocpi.wire import render_time, without_absent
+
+log = structlog.get_logger(__name__)
 
 TokenTypeWord = Literal["AD_HOC_USER", "APP_USER", "OTHER", "RFID"]
 ProfileType = Literal["CHEAP", "FAST", "GREEN", "REGULAR"]
@@ -65,6 +71,24 @@ class TokenPatchBody(WireModel):
     default_profile_type: ProfileType | None = None
     energy_contract: EnergyContract | None = None
     last_updated: Time
+
+
+class LocationReferencesBody(WireModel):
+    location_id: Id36
+    evse_uids: tuple[Id36, ...] = ()
+
+
+class AuthorizationBody(WireModel):
+    """What is beside the decision is read apart: a fault there must not cost the driver the charge."""
+
+    allowed: Allowed
+    token: Any = None
+    location: Any = None
+    authorization_reference: Any = None
+
+
+class ReferenceBody(WireModel):
+    authorization_reference: Id36
 
 
 def parse_token(data: Any, partner_id: str) -> Token:
@@ -118,6 +142,46 @@ def render_token(token: Token) -> dict[str, Any]:
             "last_updated": render_time(token.last_updated),
         }
     )
+
+
+def parse_authorization(data: Any, partner_id: str) -> TokenAnswer:
+    """An AuthorizationInfo as `partner_id` answered it (mod_tokens 12.3.1)."""
+    body = parse_model(AuthorizationBody, data)
+    place = _readable(LocationReferencesBody, body.location, "location")
+    given = {"authorization_reference": body.authorization_reference} if body.authorization_reference else None
+    reference = _readable(ReferenceBody, given, "authorization_reference")
+    token = None
+    if body.token is not None:
+        try:
+            token = parse_token(body.token, partner_id)
+        except WireError as error:
+            log.warning("part of an answer ignored", part="token", reason=str(error))
+    return TokenAnswer(
+        allowed=body.allowed,
+        token=token,
+        place=None if place is None else LocationReferences(location_id=place.location_id, evse_uids=place.evse_uids),
+        authorization_reference=None if reference is None else reference.authorization_reference,
+    )
+
+
+def render_location_references(place: LocationReferences) -> dict[str, Any]:
+    """OCPI 2.2.1 mod_tokens 12.4.3"""
+    return without_absent({"location_id": place.location_id, "evse_uids": list(place.evse_uids)})
+
+
+def render_token_type(type_: str) -> str:
+    """This version has no word for contracts: they are OTHER."""
+    return TokenType.OTHER if type_ == TokenType.EMAID else type_
+
+
+def _readable(model: type[ModelT], data: Any, part: str) -> ModelT | None:
+    if data is None:
+        return None
+    try:
+        return parse_model(model, data)
+    except WireError as error:
+        log.warning("part of an answer ignored", part=part, reason=str(error))
+        return None
 
 
 def _extra(contract: EnergyContract | None) -> str | None:

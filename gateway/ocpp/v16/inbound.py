@@ -35,6 +35,8 @@ AUTHORIZATION: Final = {
     AuthStatus.EXPIRED: "Expired",
     AuthStatus.INVALID: "Invalid",
     AuthStatus.UNKNOWN: "Invalid",
+    AuthStatus.NO_CREDIT: "Invalid",
+    AuthStatus.NOT_ALLOWED: "Invalid",
     AuthStatus.AMBIGUOUS: "Invalid",
 }
 

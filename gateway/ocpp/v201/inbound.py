@@ -36,6 +36,8 @@ AUTHORIZATION: Final = {
     AuthStatus.EXPIRED: "Expired",
     AuthStatus.INVALID: "Invalid",
     AuthStatus.UNKNOWN: "Unknown",
+    AuthStatus.NO_CREDIT: "NoCredit",
+    AuthStatus.NOT_ALLOWED: "NotAtThisLocation",
     AuthStatus.AMBIGUOUS: "Invalid",
 }
 

@@ -27,6 +27,7 @@ from gateway.flows.availability import Availability
 from gateway.flows.corrections import Corrections
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
+from gateway.flows.partner_book import PartnerBook
 from gateway.flows.sealing import Sealing
 from gateway.flows.signatures import Signatures
 from gateway.flows.station_events import BootRules, StationEvents
@@ -43,6 +44,7 @@ from gateway.ports import (
     SaveToken,
 )
 from gateway.store.sqlite import SqliteStore
+from tests.unit.flows.emsps import Emsps
 from tests.unit.flows.words import LOCATION, NOON, OTHER_TOKEN, STATION, TARIFF, THEN, TOKEN, receipt
 
 RULES = SealRules(seal_after_s=5, gap_wait_s=3_600, ghost_after_s=86_400)
@@ -105,6 +107,8 @@ class Stage:
         self.store = FaultyStore()
         self.doubt_rules = DoubtRules()
         self.rules = RULES
+        self.emsps: Emsps | None = None
+        self.partners = PartnerBook()
 
     async def open(self) -> None:
         store: Any = self.store
@@ -113,7 +117,7 @@ class Stage:
         self.mailboxes = Mailboxes()
         self.trace = TraceRing(clock)
         store.real = await SqliteStore.open(self.folder / "gateway.db", self._publish, clock, synchronous="NORMAL")
-        authorizer = Authorizer(store)
+        authorizer = Authorizer(store, self.emsps and self.emsps.inquiries(self.memory, self.partners, clock))
         self.availability = Availability(
             store,
             self.memory,
@@ -166,6 +170,7 @@ class Stage:
 
     def _publish(self, changes: Sequence[Change]) -> None:
         self.memory.apply(changes)
+        self.partners.on_changes(changes)
 
     # --- arranging
 
@@ -262,9 +267,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Stage]:
-    """A stage with nothing on it."""
+async def opened(folder: Path, emsps: Emsps | None = None) -> AsyncIterator[Stage]:
+    """A stage with nothing on it; with `emsps` they are asked."""
     stage = Stage(folder)
+    stage.emsps = emsps
     await stage.open()
     try:
         yield stage

@@ -119,6 +119,8 @@ async def test_a_status_of_nothing_known_cannot_be_used(field: str, value: Any) 
         (AuthStatus.EXPIRED, "Expired"),
         (AuthStatus.INVALID, "Invalid"),
         (AuthStatus.UNKNOWN, "Invalid"),
+        (AuthStatus.NO_CREDIT, "Invalid"),
+        (AuthStatus.NOT_ALLOWED, "Invalid"),
         (AuthStatus.AMBIGUOUS, "Invalid"),
     ],
 )

@@ -116,6 +116,8 @@ def notify(component: dict[str, Any], variable: str, value: str) -> dict[str, An
         (AuthStatus.EXPIRED, "Expired"),
         (AuthStatus.INVALID, "Invalid"),
         (AuthStatus.UNKNOWN, "Unknown"),
+        (AuthStatus.NO_CREDIT, "NoCredit"),
+        (AuthStatus.NOT_ALLOWED, "NotAtThisLocation"),
         (AuthStatus.AMBIGUOUS, "Invalid"),
     ],
 )

@@ -1,0 +1,137 @@
+"""Tokens of eMSPs that do not push: their list is pulled, in full once and then what changed (OCPI 2.2.1 mod_tokens
+12.1.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from gateway.domain.partners import Partner, PartnerStatus
+from gateway.domain.tokens import Token
+from gateway.errors import ConflictError, PartnerError, RevisionConflictError, StoreDownError
+from gateway.flows.partner_book import PartnerBook, find_endpoint
+from gateway.flows.registration import Access
+from gateway.flows.tokens import TokenInbox
+from gateway.ports import Clock, SavePartner, Store
+
+log = structlog.get_logger(__name__)
+
+INTERVAL_S = 300.0
+OVERLAP = timedelta(minutes=1)
+"""Asked for again each time: lists shift while they are read, and clocks differ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPage:
+    """What could be read of a page; `faulty` counts the rest."""
+
+    tokens: tuple[Token, ...]
+    faulty: int = 0
+
+
+class TokenListApi(Protocol):
+    """The eMSPs' lists."""
+
+    def fetch_tokens(self, partner: Partner, access: Access, date_from: datetime | None) -> AsyncIterator[TokenPage]:
+        """Page by page; raises PartnerError."""
+
+
+class TokenPulls:
+    """Pulls the list of each partner that wants it so, each on its own: none delays another."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        partners: PartnerBook,
+        inbox: TokenInbox,
+        api: TokenListApi,
+        access: Callable[[Partner], Access],
+        clock: Clock,
+        interval_s: float = INTERVAL_S,
+    ) -> None:
+        """`access` gives how to call a partner (Registration.access)."""
+        self._store = store
+        self._partners = partners
+        self._inbox = inbox
+        self._api = api
+        self._access = access
+        self._clock = clock
+        self._interval = timedelta(seconds=interval_s)
+        self._due_at: dict[str, datetime] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def on_due(self, now: datetime) -> None:
+        """Begin the pulls that are due; a partner that has just registered is at once."""
+        for partner in self._partners.all():
+            if not _is_pulled(partner):
+                self._due_at.pop(partner.id, None)
+            elif partner.id not in self._running and self._due_at.get(partner.id, now) <= now:
+                self._begin(partner.id)
+
+    async def settled(self) -> None:
+        """Return once no pull is under way."""
+        await asyncio.gather(*self._running.values())
+
+    async def close(self) -> None:
+        """Give up what is under way; it goes on from there after a restart."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, partner_id: str) -> None:
+        task = self._running[partner_id] = asyncio.get_running_loop().create_task(self._run(partner_id))
+        task.add_done_callback(lambda _: self._running.pop(partner_id, None))
+
+    async def _run(self, partner_id: str) -> None:
+        try:
+            await self._pull(self._partners.load(partner_id))
+        except (PartnerError, ConflictError, StoreDownError) as error:
+            log.warning("tokens not pulled", partner_id=partner_id, reason=str(error))
+        except Exception:  # root of a task
+            log.exception("tokens not pulled", partner_id=partner_id)
+        finally:
+            self._due_at[partner_id] = self._clock.now() + self._interval
+
+    async def _pull(self, partner: Partner) -> None:
+        began_at, until = self._clock.now(), partner.tokens_pulled_until
+        date_from = None if until is None else until - OVERLAP
+        count, faulty, newest = 0, 0, until
+        async for page in self._api.fetch_tokens(partner, self._access(partner), date_from):
+            if not self._is_as_before(partner):
+                raise ConflictError("its registration changed meanwhile")
+            count += await self._inbox.take(partner, page.tokens)
+            faulty += page.faulty
+            seen = [token.last_updated for token in page.tokens]
+            newest = max(seen if newest is None else [newest, *seen], default=None)
+        # A partner whose clock is ahead must not hide from us what it changes until we are there.
+        until = None if newest is None else min(newest, began_at)
+        await self._note(partner, until)
+        log.info("tokens pulled", partner_id=partner.id, count=count, faulty=faulty, is_full=date_from is None)
+
+    async def _note(self, partner: Partner, until: datetime | None) -> None:
+        """Remember up to where the list is known; the next pull after a new registration is a full one again."""
+        for _ in range(2):
+            known = self._partners.load(partner.id)
+            if until == known.tokens_pulled_until or not self._is_as_before(partner):
+                return
+            try:
+                await self._store.commit([SavePartner(replace(known, tokens_pulled_until=until))])
+                return
+            except RevisionConflictError:
+                continue
+
+    def _is_as_before(self, partner: Partner) -> bool:
+        known = self._partners.load(partner.id)
+        return known.status is PartnerStatus.REGISTERED and known.outbound_token == partner.outbound_token
+
+
+def _is_pulled(partner: Partner) -> bool:
+    is_there = partner.status is PartnerStatus.REGISTERED and find_endpoint(partner, "tokens", "SENDER") is not None
+    return partner.pulls_tokens and is_there
