@@ -113,13 +113,15 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizeAnswer:
-    """One answer to a real-time authorisation; a `status_code` other than 1000 goes out without data."""
+    """One answer to a real-time authorisation, `delay_s` later; a `status_code` other than 1000 goes out without
+    data."""
 
     allowed: str = "ALLOWED"
     authorization_reference: str | None = None
     info: str | None = None
     status_code: int = 1000
     http_status: int = 200
+    delay_s: float = 0
 
 
 @dataclass(slots=True)

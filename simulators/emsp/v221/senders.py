@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -54,6 +55,8 @@ async def authorize(desk: Desk, call: Inbound) -> Answer:
         if not is_well_formed("location_references", call.body):
             return failed(INVALID, "not a LocationReferences object")
     scripted = desk.authorizations.next(uid)
+    if scripted is not None:
+        await asyncio.sleep(scripted.delay_s)
     if scripted is not None and scripted.status_code != 1000:
         return failed(scripted.status_code, "scripted answer", http_status=scripted.http_status)
     token = desk.store.get("tokens", (*desk.party.ids, uid.upper(), kind))
