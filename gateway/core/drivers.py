@@ -45,6 +45,19 @@ def identify(session: Session, id_token: IdToken | None, authorization: Authoriz
     )
 
 
+def authorization_of(session: Session) -> Authorization:
+    """The decision by which an accepted session runs."""
+    terms = session.terms
+    return Authorization(
+        status=AuthStatus.ACCEPTED,
+        reason="the driver of the session",
+        token=terms.token,
+        group_id=None if terms.token is None else terms.token.group_id,
+        auth_method=terms.auth_method,
+        authorization_reference=terms.authorization_reference,
+    )
+
+
 def is_refused(session: Session) -> bool:
     """Was the driver refused?  (Without any driver a session that has ended is INVALID as well.)"""
     return session.status is SessionStatus.INVALID and session.id_token is not None

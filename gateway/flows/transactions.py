@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from gateway.core.cdrs import price_cuts_of
-from gateway.core.drivers import end_session, identify, is_refused, takes_over
+from gateway.core.drivers import authorization_of, end_session, identify, is_refused, takes_over
 from gateway.core.facts import fact_of, is_same_token, start_key_of
 from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order, is_new
 from gateway.core.tariffs import choose_tariff, is_valid, types_for
@@ -217,7 +217,7 @@ class Transactions:
             reason=None if authorization is None else authorization.reason,
         )
         if isinstance(verdict, Inquiry):
-            authorization = await self._ask(session.id, fact, verdict)
+            authorization = await self._ask(session.id, event, verdict)
         return TransactionAnswer(transaction_id=transaction_id, authorization=authorization)
 
     def _key_of(self, event: TransactionReported) -> ConnectorKey:
@@ -286,7 +286,7 @@ class Transactions:
         changed = await self.cut_anew(changed, session.terms, fact)
         saved = await self._save(session, changed, fact)
         if isinstance(verdict, Inquiry):
-            authorization = await self._ask(session.id, fact, verdict)
+            authorization = await self._ask(session.id, event, verdict)
         return replace(self._answer_with_cost(event, saved), authorization=authorization)
 
     def _answer_with_cost(self, event: TransactionReported, session: Session) -> TransactionAnswer:
@@ -380,18 +380,18 @@ class Transactions:
         if isinstance(verdict, Authorization) or session is None or session.id_token is None:
             return verdict
         if is_same_token(event.id_token, session.id_token) and not is_refused(session):
-            return _as_agreed(session.terms)
+            return authorization_of(session)
         return verdict.question.fallback if event.kind is FactKind.ENDED else verdict
 
-    async def _ask(self, session_id: str, fact: Fact, inquiry: Inquiry) -> Authorization:
-        """Ask about the card that a durable fact shows, and commit what the answer makes of its session."""
+    async def _ask(self, session_id: str, event: TransactionReported, inquiry: Inquiry) -> Authorization:
+        """Ask about the card of an event that is durable, and commit what the answer makes of its session."""
         authorization = await self._authorizer.ask(inquiry)
         session = self._memory.sessions.get(session_id) or await self._store.find_session(session_id)
         if session is None or session.sealed_cdr_id is not None:
             return authorization
         facts = await self._store.load_facts(session_id)
-        if takes_over(session, fact, authorization, facts):
-            await self._hand_over(session, fact.id_token, authorization, facts)
+        if takes_over(session, fact_of(event), authorization, facts):
+            await self._hand_over(session, event, authorization, facts)
         return authorization
 
     async def _answer_again(self, event: TransactionReported, session: Session) -> TransactionAnswer:
@@ -407,16 +407,18 @@ class Transactions:
             was_refused = is_refused(session) and is_same_token(event.id_token, session.id_token)
             if session.id_token is None or (was_refused and is_accepted):
                 facts = await self._store.load_facts(session.id)
-                await self._hand_over(session, event.id_token, authorization, facts)
+                await self._hand_over(session, event, authorization, facts)
         return TransactionAnswer(transaction_id=session.transaction_id, authorization=authorization)
 
     async def _hand_over(
-        self, session: Session, id_token: IdToken | None, authorization: Authorization, facts: Sequence[Fact]
+        self, session: Session, event: TransactionReported, authorization: Authorization, facts: Sequence[Fact]
     ) -> None:
-        """The session becomes that of this driver, by what was decided on the card."""
-        changed = self._identify(session, id_token, authorization)
-        ledger = fold_facts(facts, changed.id_token, price_cuts_of(changed.terms))
-        changed = self._schedule(end_session(_with_ledger(changed, ledger)), self._clock.now())
+        """The session becomes that of the driver whose card the event shows; all of its facts are stored."""
+        identified = self._identify(session, event.id_token, authorization)
+        changed = _with_ledger(identified, fold_facts(facts, event.id_token, price_cuts_of(identified.terms)))
+        if changed.ledger.started_at != session.ledger.started_at:
+            changed = await self.cut_anew(self._move(changed, event), identified.terms)
+        changed = self._schedule(end_session(changed), self._clock.now())
         await self._store.commit([SaveSession(changed, write_terms=True)])
         log.info("session settled", session_id=session.id, status=changed.status, reason=authorization.reason)
 
@@ -448,19 +450,6 @@ class Transactions:
         await self._store.commit([SaveSession(ended, fact=fact)])
         self._costs.forget(session.id)
         log.warning("session abandoned", session_id=session.id, station_id=session.key.station_id)
-
-
-def _as_agreed(terms: Terms) -> Authorization:
-    """The decision by which a session runs."""
-    token = terms.token
-    return Authorization(
-        status=AuthStatus.ACCEPTED,
-        reason="the driver of the session",
-        token=token,
-        group_id=None if token is None else token.group_id,
-        auth_method=terms.auth_method,
-        authorization_reference=terms.authorization_reference,
-    )
 
 
 def _tells_place(event: TransactionReported, session: Session) -> bool:

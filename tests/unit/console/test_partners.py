@@ -111,3 +111,13 @@ async def test_hosts_of_a_partner_can_be_named(client: TestClient) -> None:
 
     assert (response.status, (await response.json())["hosts"]) == (200, ["*.example.com", "*", "2001:db8::1"])
     assert (await client.put(f"{API}/{made['id']}", json={"hosts": ["https://x/"]})).status == 400
+
+
+async def test_whether_a_partner_is_asked_and_pulled_can_be_set(client: TestClient) -> None:
+    made = await (await client.post(API, json={"name": "Some eMSP", "ask_unknown": True})).json()
+    assert (made["ask_unknown"], made["pulls_tokens"], made["tokens_pulled_until"]) == (True, False, None)
+
+    response = await client.put(f"{API}/{made['id']}", json={"pulls_tokens": True})
+
+    changed = await response.json()
+    assert (changed["ask_unknown"], changed["pulls_tokens"]) == (True, True)

@@ -24,7 +24,7 @@ from gateway.domain.tokens import (
 from gateway.flows.authorization import Authorizer
 from gateway.flows.inquiries import Inquiry, Shown
 from gateway.flows.mailbox import Mailboxes
-from gateway.ports import DropPartnerTokens, SavePartner, SaveToken
+from gateway.ports import DropPartnerTokens, SaveLocation, SavePartner, SaveTariff, SaveToken
 from tests.unit.flows.deliveries import deliver
 from tests.unit.flows.emsps import BEMSP, NEVER, UNREACHABLE, Emsps, allowed, make_partner, refused
 from tests.unit.flows.stage import Stage, opened
@@ -34,8 +34,11 @@ from tests.unit.flows.words import (
     OTHER_CARD,
     OURS,
     STATION,
+    TARIFF,
     after,
     ended,
+    make_evse,
+    make_location,
     metered,
     start,
     started,
@@ -410,6 +413,25 @@ async def test_a_driver_told_in_mid_session_is_asked_about(stage: Stage, emsps: 
     assert (session.ledger.started_at, session.ledger.energy_wh) == (after(3), 5500)
     assert session.terms.authorization_reference == "REF-1"
     assert len(emsps.asks) == 1
+
+
+async def test_the_tariff_is_that_of_the_moment_in_which_the_driver_who_was_asked_about_became_known(
+    stage: Stage, emsps: Emsps
+) -> None:
+    emsps.answers["P1"] = allowed()
+    summer, winter = replace(TARIFF, end_at=after(10)), replace(TARIFF, id="T2", start_at=after(10))
+    evse = make_evse(1)
+    plug = replace(evse.connectors[0], tariff_ids=("T", "T2"))
+    location = make_location(replace(evse, connectors=(plug,)))
+    await stage.provide(SaveTariff(summer), SaveTariff(winter), SaveLocation(location))
+
+    session = await deliver(
+        stage, started(card=None), updated(1, 15, card=CARD), ended(2, 20, 3000), transaction_id="tx-1"
+    )
+
+    assert session.ledger.started_at == after(15)
+    assert session.terms.tariff is not None
+    assert session.terms.tariff.id == "T2"
 
 
 async def test_a_first_message_that_is_the_last_is_billed_too(stage: Stage, emsps: Emsps) -> None:
