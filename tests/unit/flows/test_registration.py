@@ -238,3 +238,12 @@ async def test_a_versions_url_that_leads_elsewhere_is_not_taken_over(monkeypatch
     )
 
     assert partner.versions_url == "https://emsp.example/versions"
+
+
+async def test_a_new_registration_has_the_list_of_tokens_pulled_in_full_again() -> None:
+    office = Office(replace(INVITED, pulls_tokens=True, tokens_pulled_until=NOON))
+
+    await office.registration.on_posted(INVITED.id, "hash:a", THEIRS, "2.2.1")
+
+    partner = office.book.load(INVITED.id)
+    assert (partner.pulls_tokens, partner.tokens_pulled_until) == (True, None)
