@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import random
 import ssl
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -20,11 +22,14 @@ from gateway.domain.partners import PartnerRole
 from gateway.errors import SettingsError
 from gateway.flows.admission import AdmissionRules, Doorkeeper
 from gateway.flows.corrections import Corrections
+from gateway.flows.delivery import Deliveries
 from gateway.flows.inquiries import Inquiries
 from gateway.flows.inventory import Inventory
+from gateway.flows.letters import Letters
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
+from gateway.flows.outbox import Outbox
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
@@ -34,6 +39,8 @@ from gateway.flows.tokens import TokenInbox
 from gateway.flows.trace import TraceRing
 from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.exchange import VERSIONS_PATH, Edge, PageLimits
+from gateway.ocpi.postman import OcpiPostman
+from gateway.ocpi.renderings import Renderings
 from gateway.ocpi.server import Listener, OcpiServer
 from gateway.ocpi.token_calls import TokenCalls
 from gateway.ocpi.versions import VERSIONS as OCPI_VERSIONS
@@ -42,7 +49,7 @@ from gateway.ocpp.versions import VERSIONS as OCPP_VERSIONS
 from gateway.ops.clock import RandomIds, SystemClock
 from gateway.ops.secrets import FileSecrets, load_console_token, load_secrets
 from gateway.ops.systemd import notify
-from gateway.ports import Change, Clock, SavePartner
+from gateway.ports import Change, Clock, Publish, SavePartner
 from gateway.store.sqlite import SqliteStore
 from gateway.wiring import NOBODY, build_station_flows, doubt_rules_of, ocpp_rules_of, parties_of
 
@@ -87,12 +94,16 @@ class Gateway:
     async def _start(self, secrets: FileSecrets, console_token: bytes) -> None:
         config, clock, ids = self._config, self._clock, RandomIds()
         memory, partners, mailboxes = Memory(), PartnerBook(), Mailboxes()
+        outbox = Outbox(memory, clock, timedelta(seconds=config.ocpi.session_push_interval_s))
+        subscribers: list[Publish] = [memory.apply, partners.on_changes, outbox.on_changes]
 
         def publish(changes: Sequence[Change]) -> None:
-            memory.apply(changes)
-            partners.on_changes(changes)
+            for subscriber in subscribers:
+                subscriber(changes)
 
-        store = await SqliteStore.open(config.store_url, publish, clock, synchronous=config.store.synchronous)
+        store = await SqliteStore.open(
+            config.store_url, publish, clock, synchronous=config.store.synchronous, follow=outbox.follow
+        )
         self._stack.push_async_callback(store.close)
         trace = TraceRing(clock)
         public_url = config.ocpi.public_url or _local_url(config)
@@ -126,7 +137,9 @@ class Gateway:
         )
         availability, sealing, signatures = flows.availability, flows.sealing, flows.signatures
         await memory.load(store)
-        partners.on_changes([SavePartner(partner) for partner in memory.partners.values()])
+        known = [SavePartner(partner) for partner in memory.partners.values()]
+        partners.on_changes(known)
+        outbox.on_changes(known)
         availability.begin()
         rules = AdmissionRules(unknown_stations=config.ocpp.unknown_stations)
         stations_edge = OcppServer(
@@ -153,6 +166,21 @@ class Gateway:
         self._stack.push_async_callback(token_pulls.close)
         self._stack.push_async_callback(_cancelled, asyncio.create_task(keeper.run()))
 
+        renderings = Renderings()
+        postman = OcpiPostman(client, memory, renderings, clock)
+        deliveries = Deliveries(
+            store=store,
+            partners=partners,
+            postman=postman,
+            letters=Letters(store, memory, postman),
+            outbox=outbox,
+            find_token=lambda partner: registration.access(partner).token,
+            clock=clock,
+            chance=lambda: random.randint(0, 1_000),
+            first_pause=timedelta(seconds=config.ocpi.push_retry_s),
+        )
+        self._stack.push_async_callback(deliveries.stop)
+        subscribers.append(deliveries.on_changes)
         partners_edge = OcpiServer(
             Edge(
                 store=store,
@@ -166,10 +194,12 @@ class Gateway:
                 parties=parties_of(config),
                 public_url=public_url,
                 limits=_page_limits(config),
+                renderings=renderings,
             ),
             max_body_bytes=config.ocpi.max_body_bytes,
         )
         await registration.recover()
+        await deliveries.begin()
         console = Console(
             Parts(
                 token=console_token,
@@ -196,6 +226,7 @@ class Gateway:
                 ),
                 local_tokens=LocalTokens(store=store),
                 registration=registration,
+                deliveries=deliveries,
                 signatures=signatures,
                 corrections=Corrections(
                     store=store,

@@ -237,6 +237,12 @@ class OcpiSettings(Section):
         default=300, description="Time between two pulls of the tokens of a partner that does not push them."
     )
     max_body_bytes: int = Field(default=1_048_576, ge=4_096, description="A larger body is refused (HTTP 413).")
+    session_push_interval_s: Seconds = Field(
+        default=60, description="A partner is told of the progress of a session at most once in this time."
+    )
+    push_retry_s: Annotated[float, Field(gt=0, le=900, allow_inf_nan=False)] = Field(
+        default=5, description="Wait after a partner failed, before it is tried again; doubled each time."
+    )
 
     @property
     def address(self) -> Address:

@@ -50,5 +50,9 @@ class PartnerError(GatewayError):
         self.kind = kind
 
 
+class CannotSayError(GatewayError):
+    """An OCPI version has no truthful words for an object: it is withheld there, with this reason."""
+
+
 class SettingsError(GatewayError):
     """A setting is wrong or missing; the text names the key and the remedy."""

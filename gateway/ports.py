@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from gateway.domain.cdrs import Cdr
+from gateway.domain.deliveries import CdrReceipt, Delivery, PartnerAnswer
 from gateway.domain.events import MessageQuarantined, NoticeReported
 from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
@@ -162,6 +163,52 @@ class SaveIncident:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Something a partner is to be told: inserted, or its generation raised where it waits already.
+
+    The store gives `no` and `generation`; the newest due time counts.
+    """
+
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSending:
+    """A bill goes out now; should the program die, it goes out again with the same bytes."""
+
+    no: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettleDelivery:
+    """Delivered: taken off, unless its generation was raised meanwhile."""
+
+    no: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseDelivery:
+    """Not wanted: kept with the partner's answer, unless its generation was raised meanwhile."""
+
+    no: int
+    generation: int
+    answer: PartnerAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class DropDeliveries:
+    """All that waits for a partner whose registration ended."""
+
+    partner_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveCdrReceipt:
+    receipt: CdrReceipt
+
+
 Change = (
     SaveStation
     | DeleteStation
@@ -182,11 +229,20 @@ Change = (
     | SaveQuarantined
     | SaveLateFact
     | SaveIncident
+    | Enqueue
+    | MarkSending
+    | SettleDelivery
+    | RefuseDelivery
+    | DropDeliveries
+    | SaveCdrReceipt
 )
 
 Work = Sequence[Change]
 Publish = Callable[[Sequence[Change]], None]
 """Called with the stamped changes of a batch, in order, after its commit and before its callers go on."""
+
+Follow = Callable[[Change], Sequence[Change]]
+"""What a change brings with it, in the same Work: the deliveries it makes.  Asked when a Work is queued."""
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
@@ -258,6 +314,10 @@ class Store(Protocol):
 
     """Every session without a CDR that is open, waits for its seal, or is held."""
 
+    async def load_deliveries(self) -> Sequence[Delivery]: ...
+
+    """All that partners are still to be told, and what they refused, in the order in which it came."""
+
     # points
     async def next_transaction_no(self) -> int: ...
 
@@ -323,6 +383,10 @@ class Store(Protocol):
     async def load_shown_cdr(self, cdr_id: str) -> Sequence[ShownCdr]: ...
 
     """The bill as its partner was first shown it, in each version."""
+
+    async def load_cdr_receipts(self, cdr_id: str) -> Sequence[CdrReceipt]: ...
+
+    """Which partners took a bill, with their answers."""
 
     async def list_local_tokens(self) -> Sequence[LocalToken]: ...
     async def list_ambiguous_uids(self) -> Sequence[str]: ...

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.flows.corrections import Corrections
+from gateway.flows.delivery import Deliveries
 from gateway.flows.inventory import Inventory
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.memory import Memory
@@ -39,6 +40,7 @@ class Parts:
     inventory: Inventory
     local_tokens: LocalTokens
     registration: Registration
+    deliveries: Deliveries
     signatures: Signatures
     corrections: Corrections
     sealing: Sealing

@@ -11,6 +11,7 @@ from gateway.domain.ids import PartyId
 from gateway.domain.locations import Connector, Evse, Location
 from gateway.domain.partners import Partner
 from gateway.domain.tariffs import Tariff
+from gateway.flows.partner_book import is_visible
 from gateway.ocpi.envelope import UnknownLocationError
 from gateway.ports import Page, PageAsked
 
@@ -25,14 +26,6 @@ class Catalog(Protocol):
     def locations(self) -> Mapping[str, Location]: ...
     @property
     def tariffs(self) -> Mapping[str, Tariff]: ...
-
-
-def is_visible(location: Location, partner: Partner) -> bool:
-    """What is not to be published goes only to partners the operator trusts with it (helpdesk, guests' cards).
-
-    OCPI 2.2.1 mod_locations 8.3.1 `publish`
-    """
-    return location.publish or partner.sees_unpublished
 
 
 def visible_locations(catalog: Catalog, partner: Partner, party: PartyId | None) -> Sequence[Location]:

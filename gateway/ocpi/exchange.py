@@ -20,7 +20,7 @@ from gateway.ocpi.caller import Caller, Route
 from gateway.ocpi.catalog import Catalog
 from gateway.ocpi.envelope import NotJsonError, Reply, TooLargeError
 from gateway.ocpi.pagination import PageRequest, page_headers
-from gateway.ocpi.renderings import Renderings
+from gateway.ocpi.renderings import Renderings, find_hidden_tariffs
 from gateway.ocpi.version import Version
 from gateway.ports import Clock, Page, Secrets, Store, Trace
 
@@ -124,8 +124,7 @@ class Exchange:
 
     def hidden_tariffs(self) -> frozenset[str]:
         """The tariffs that partners of this version do not see."""
-        bodies = self.render_tariffs(self.edge.catalog.tariffs.values())
-        return frozenset(tariff_id for tariff_id, body in bodies.items() if body is None)
+        return find_hidden_tariffs(self.edge.renderings, self.version, self.edge.catalog.tariffs.values())
 
     def reply_page(self, asked: PageRequest, page: Page[Any], bodies: Sequence[bytes | None]) -> Reply:
         """One page of a list; what cannot be said in this version is left out."""

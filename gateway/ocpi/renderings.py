@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import structlog
 
+from gateway.domain.tariffs import Tariff
+from gateway.ocpi.version import Version
 from gateway.ocpi.wire import CannotSayError, dump_json
 
 T = TypeVar("T")
@@ -66,6 +68,14 @@ class Renderings:
         while self._bytes > self._max_bytes and len(self._entries) > 1:
             _, (_, dropped) = self._entries.popitem(last=False)
             self._bytes -= _size(dropped)
+
+
+def find_hidden_tariffs(renderings: Renderings, version: Version, tariffs: Iterable[Tariff]) -> frozenset[str]:
+    """The ids of the tariffs that partners of this version do not see."""
+    listed = list(tariffs)
+    asked = [((version.number, "tariff", tariff.id), tariff.last_updated, tariff) for tariff in listed]
+    bodies = renderings.render_all(asked, version.render_tariff)
+    return frozenset(tariff.id for tariff, body in zip(listed, bodies, strict=True) if body is None)
 
 
 def _size(body: bytes | None) -> int:

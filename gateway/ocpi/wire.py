@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from gateway.errors import GatewayError
+from gateway.errors import CannotSayError as CannotSayError
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,3 @@ def _render_unknown(value: Any) -> orjson.Fragment:
     if isinstance(value, Decimal):
         return orjson.Fragment(decimal_text(value))
     raise TypeError(f"cannot be rendered as OCPI JSON: {type(value).__name__}")
-
-
-class CannotSayError(GatewayError):
-    """An OCPI version has no truthful words for an object: it is withheld there, with this reason."""

@@ -20,11 +20,15 @@ from gateway.store.transaction import Transaction
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A queued Work; once the batch is over either `stamped` or `error` is set."""
+    """A queued Work; once the batch is over either `stamped` or `error` is set.
+
+    The first `asked` of its changes are the caller's, the others what these bring with them.
+    """
 
     prepared: list[Prepared]
     size: int
     future: "asyncio.Future[Sequence[Any]]"
+    asked: int
     stamped: list[Any] | None = None
     error: Exception | None = None
 

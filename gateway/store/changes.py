@@ -9,7 +9,19 @@ from typing import Any
 
 from gateway import ports
 from gateway.ports import Change
-from gateway.store import cdrs, counters, facts, journal, locations, partners, sessions, stations, tariffs, tokens
+from gateway.store import (
+    cdrs,
+    counters,
+    facts,
+    journal,
+    locations,
+    outbox,
+    partners,
+    sessions,
+    stations,
+    tariffs,
+    tokens,
+)
 from gateway.store.statements import ROW_BYTES
 from gateway.store.transaction import Transaction
 
@@ -59,5 +71,11 @@ _KINDS: dict[type, tuple[Prepare, Apply]] = {
     ports.SaveQuarantined: (journal.prepare_quarantined, journal.apply_quarantined),
     ports.SaveIncident: (_nothing, journal.apply_incident),
     ports.SaveLateFact: (facts.prepare_late_fact, facts.apply_late_fact),
+    ports.Enqueue: (_nothing, outbox.apply_enqueue),
+    ports.MarkSending: (_nothing, outbox.apply_mark),
+    ports.SettleDelivery: (_nothing, outbox.apply_settle),
+    ports.RefuseDelivery: (outbox.prepare_refuse, outbox.apply_refuse),
+    ports.DropDeliveries: (_nothing, outbox.apply_drop_deliveries),
+    ports.SaveCdrReceipt: (_nothing, outbox.apply_receipt),
     counters.ReserveNumbers: (_nothing, counters.apply_reservation),
 }

@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from gateway.domain.cdrs import Cdr
+from gateway.domain.deliveries import CdrReceipt, Delivery
 from gateway.domain.events import NoticeReported
 from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
@@ -26,6 +27,7 @@ from gateway.ports import (
     CdrRow,
     Change,
     Clock,
+    Follow,
     LateFact,
     Page,
     PageAsked,
@@ -34,7 +36,7 @@ from gateway.ports import (
     SaveIncident,
     Work,
 )
-from gateway.store import cdrs, facts, journal, locations, partners, sessions, stations, tariffs, tokens
+from gateway.store import cdrs, facts, journal, locations, outbox, partners, sessions, stations, tariffs, tokens
 from gateway.store.connection import Connection, connect_reader, connect_writer, refuse_old_sqlite
 from gateway.store.counters import ReserveNumbers
 from gateway.store.lock import DirectoryLock
@@ -66,7 +68,14 @@ class SqliteStore:
 
     @classmethod
     async def open(
-        cls, url: str | Path, publish: Publish, clock: Clock, *, synchronous: str = "FULL", limits: Limits | None = None
+        cls,
+        url: str | Path,
+        publish: Publish,
+        clock: Clock,
+        *,
+        synchronous: str = "FULL",
+        limits: Limits | None = None,
+        follow: Follow | None = None,
     ) -> "SqliteStore":
         """Open the database (`sqlite:///…` or a path), making or migrating it.
 
@@ -87,7 +96,7 @@ class SqliteStore:
                 await connection.close()
             lock.close()
             raise
-        return cls(lock, opened, Writer(opened[0], publish, clock.now, limits))
+        return cls(lock, opened, Writer(opened[0], publish, clock.now, limits, follow))
 
     @classmethod
     async def open_to_read(cls, url: str | Path, clock: Clock) -> "SqliteStore":
@@ -248,6 +257,12 @@ class SqliteStore:
 
     async def load_shown_cdr(self, cdr_id: str) -> Sequence[ShownCdr]:
         return await self._points.run(cdrs.load_shown_cdr, cdr_id)
+
+    async def load_deliveries(self) -> Sequence[Delivery]:
+        return await self._lists.run(outbox.load_deliveries)
+
+    async def load_cdr_receipts(self, cdr_id: str) -> Sequence[CdrReceipt]:
+        return await self._points.run(outbox.load_cdr_receipts, cdr_id)
 
     async def list_local_tokens(self) -> Sequence[LocalToken]:
         return await self._lists.run(tokens.list_local_tokens)

@@ -151,6 +151,36 @@ cdr_renderings = Table(
     Column("shown_us", BigInteger),  # not known of those shown before this was kept
 )
 
+# --- deliveries ---------------------------------------------------------------------------------------------------
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("no", NUMBER, primary_key=True),
+    Column("partner_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("lane_id", Text, nullable=False),
+    Column("object_id", Text, nullable=False),
+    Column("evse_uid", Text, nullable=False),  # "" where the object is none, or no part of one
+    Column("connector_id", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False, server_default="1"),
+    Column("state", Text, nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("answer", Text),
+    UniqueConstraint("partner_id", "kind", "object_id", "evse_uid", "connector_id"),
+    sqlite_autoincrement=True,  # a number names one delivery for ever: a late settlement must not meet another
+)
+
+cdr_receipts = Table(
+    "cdr_receipts",
+    metadata,
+    Column("cdr_id", Text, primary_key=True),
+    Column("partner_id", Text, primary_key=True),
+    Column("answer", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # --- inventory ----------------------------------------------------------------------------------------------------
 
 locations = Table(

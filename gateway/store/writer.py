@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from gateway.errors import StoreDownError, StoreFullError
-from gateway.ports import Publish
+from gateway.ports import Follow, Publish
 from gateway.store.batch import Entry, write_batch
 from gateway.store.cdrs import KeepCdrRenderings
 from gateway.store.changes import StoreChange, prepare_work
@@ -42,13 +42,19 @@ class Limits:
 
 
 class Writer:
-    """Commits Works in batches.  `publish` is called on the event loop and must not wait."""
+    """Commits Works in batches.  `publish` and `follow` are called on the event loop and must not wait."""
 
     def __init__(
-        self, connection: Connection, publish: Publish, now: Callable[[], datetime], limits: Limits | None = None
+        self,
+        connection: Connection,
+        publish: Publish,
+        now: Callable[[], datetime],
+        limits: Limits | None = None,
+        follow: Follow | None = None,
     ) -> None:
         self._connection = connection
         self._publish = publish
+        self._follow = follow
         self._now = now
         self.limits = limits or Limits()
         self._urgent: deque[Entry] = deque()
@@ -68,17 +74,24 @@ class Writer:
         """Queue a Work; the future has its changes as stored.  Raises StoreFullError, StoreDownError."""
         if self._is_closing:
             raise StoreDownError("The store is closing.")
+        asked = len(work)
+        if self._follow is not None:
+            work = self._with_followers(work, self._follow)
         prepared, size = prepare_work(work)
         if self._rows and (
             self._rows + len(prepared) > self.limits.queue_rows or self._bytes + size > self.limits.queue_bytes
         ):
             raise StoreFullError(f"{self._rows} rows wait for the disk already; try again when they are written.")
-        entry = Entry(prepared, size, self._loop.create_future())
+        entry = Entry(prepared, size, self._loop.create_future(), asked)
         (self._bulk if bulk else self._urgent).append(entry)
         self._rows += len(prepared)
         self._bytes += size
         self._wake.set()
         return entry.future
+
+    def _with_followers(self, work: Sequence[StoreChange], follow: Follow) -> Sequence[StoreChange]:
+        more = [follower for change in work if type(change) not in UNPUBLISHED for follower in follow(change)]  # type: ignore[arg-type]
+        return [*work, *more] if more else work
 
     async def close(self) -> None:
         """Take no more Works and finish those that are queued."""
@@ -157,7 +170,7 @@ def _resolve(batch: list[Entry]) -> None:
         if entry.error is not None:
             entry.future.set_exception(entry.error)
         else:
-            entry.future.set_result(entry.stamped or [])
+            entry.future.set_result((entry.stamped or [])[: entry.asked])
 
 
 def _fail(batch: list[Entry], reason: str) -> None:

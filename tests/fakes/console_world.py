@@ -10,6 +10,7 @@ from gateway.console.parts import HealthReport, Parts
 from gateway.core.doubts import DoubtRules
 from gateway.core.status import StatusRules
 from gateway.domain.cdrs import Cdr
+from gateway.domain.deliveries import Message, PartnerAnswer
 from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import PartyId, station_key
 from gateway.domain.locations import Evse, EvseStatus, Location
@@ -22,10 +23,13 @@ from gateway.errors import PartnerError, RevisionConflictError, StoreDownError
 from gateway.flows.authorization import Authorizer
 from gateway.flows.availability import Availability
 from gateway.flows.corrections import Corrections
+from gateway.flows.delivery import Deliveries
 from gateway.flows.inventory import Inventory
+from gateway.flows.letters import Letters
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
+from gateway.flows.outbox import Outbox
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Access, Credentials, Registration, VersionLink
@@ -258,6 +262,19 @@ class FakePartnerApi:
         return next(iter(offered), None)
 
 
+class FakePostman:
+    """A network on which nothing arrives."""
+
+    def render(self, version: str, item: Any, cost: Any = None) -> dict[str, Any]:
+        return {"id": item.id}
+
+    def dump(self, rendered: dict[str, Any]) -> bytes:
+        return b"{}"
+
+    async def send(self, partner: Any, token: str, message: Message) -> PartnerAnswer:
+        return PartnerAnswer(at=NOW, http_status=0, message="no network here")
+
+
 class FakeTrace:
     def __init__(self) -> None:
         self.kept: list[TraceEntry] = []
@@ -343,6 +360,19 @@ class World:
             roles=(PartnerRole(party=OURS, role="CPO", name="Our company"),),
         )
 
+        postman = FakePostman()
+        self.outbox = Outbox(self.memory, self.clock, timedelta(minutes=1))
+        self.deliveries = Deliveries(
+            store=self.store,
+            partners=partners,
+            postman=postman,
+            letters=Letters(self.store, self.memory, postman),
+            outbox=self.outbox,
+            find_token=lambda partner: "token",
+            clock=self.clock,
+            chance=lambda: 0,
+        )
+
     def on_placed(self, location: Location) -> None:
         self.placed.append(location.id)
 
@@ -359,6 +389,7 @@ class World:
             inventory=self.inventory,
             local_tokens=self.local_tokens,
             registration=self.registration,
+            deliveries=self.deliveries,
             signatures=Signatures(self.store, self.memory, EcdsaVerifier()),
             corrections=self.corrections,
             sealing=self.sealing,

@@ -1,0 +1,431 @@
+"""Telling partners: what waits in the outbox goes to their receivers, lane by lane, each partner by itself.
+
+Woken by what the store publishes and by one timer for what is to be tried again; nobody polls.  A delivery is composed
+when it is sent, so a partner that was down for a day gets the present, not the past.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from gateway.core.delivery import Verdict, choose_next, find_due, find_pause, judge_answer
+from gateway.domain.deliveries import (
+    CdrReceipt,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    Message,
+    PartnerAnswer,
+    Subject,
+    bill_subject,
+)
+from gateway.domain.partners import Partner, PartnerStatus
+from gateway.errors import CannotSayError, ConflictError, GatewayError, NotFoundError, StoreDownError
+from gateway.flows.agenda import Agenda
+from gateway.flows.letters import Letters, Postman
+from gateway.flows.outbox import Outbox
+from gateway.flows.partner_book import PartnerBook, receiver_modules
+from gateway.ops.failpoints import failpoint
+from gateway.ports import (
+    Change,
+    Clock,
+    DropDeliveries,
+    Enqueue,
+    MarkSending,
+    PageAsked,
+    RefuseDelivery,
+    SaveCdrReceipt,
+    SavePartner,
+    SettleDelivery,
+    Store,
+)
+
+log = structlog.get_logger(__name__)
+
+IN_FLIGHT = 4
+FIRST_PAUSE = timedelta(seconds=5)
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How we stand with a partner: what waits (`deliveries`, refused ones among them), and if it is left alone for a
+    while, until when and after which answer."""
+
+    deliveries: Sequence[Delivery]
+    is_suspended: bool
+    failures: int
+    paused_until: datetime | None
+    trouble: PartnerAnswer | None
+
+
+@dataclass(slots=True, eq=False)
+class _Desk:
+    """One partner's lanes, and how it has answered of late."""
+
+    lanes: dict[str, dict[Subject, Delivery]] = field(default_factory=dict)
+    agenda: Agenda = field(default_factory=Agenda)
+    in_flight: set[str] = field(default_factory=set)
+    failures: int = 0
+    is_suspended: bool = False
+    paused_until: datetime | None = None
+    trouble: PartnerAnswer | None = None
+    outbound_token: str | None = None
+
+    @property
+    def limit(self) -> int:
+        return 1 if self.failures else IN_FLIGHT
+
+
+class Deliveries:
+    """Sends what waits.  `find_token` gives our credentials token for a partner; `chance` a number from 0 to 1000."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        partners: PartnerBook,
+        postman: Postman,
+        letters: Letters,
+        outbox: Outbox,
+        find_token: Callable[[Partner], str],
+        clock: Clock,
+        chance: Callable[[], int],
+        first_pause: timedelta = FIRST_PAUSE,
+    ) -> None:
+        self._store = store
+        self._partners = partners
+        self._postman = postman
+        self._letters = letters
+        self._outbox = outbox
+        self._find_token = find_token
+        self._clock = clock
+        self._chance = chance
+        self._first_pause = first_pause
+        self._desks: dict[str, _Desk] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_open = False
+
+    async def begin(self) -> None:
+        """Take up what a stop of the program left, and go on from there."""
+        for delivery in await self._store.load_deliveries():
+            self._put(delivery)
+            if delivery.state is not DeliveryState.REFUSED:
+                self._outbox.note_waiting(delivery.subject)
+        self._is_open = True
+        self._pump_all()
+
+    async def stop(self) -> None:
+        """Send nothing more; what is under way is sent again after the next start."""
+        self._is_open = False
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def on_changes(self, changes: Sequence[Change]) -> None:
+        """What was committed."""
+        woken = set()
+        for change in changes:
+            if isinstance(change, Enqueue):
+                self._put(change.delivery)
+                woken.add(change.delivery.partner_id)
+            elif isinstance(change, DropDeliveries):
+                self._desks.pop(change.partner_id, None)
+            elif isinstance(change, SavePartner):
+                self._on_partner(change.partner)
+                woken.add(change.partner.id)
+        for partner_id in woken:
+            self._pump(partner_id)
+        if woken:
+            self._set_timer()
+
+    # --- the operator's side --------------------------------------------------------------------------------------
+
+    def standing(self, partner_id: str) -> Standing:
+        """Raises NotFoundError."""
+        self._partners.load(partner_id)
+        desk = self._desks.get(partner_id, _Desk())
+        return Standing(
+            deliveries=sorted((row for lane in desk.lanes.values() for row in lane.values()), key=lambda row: row.no),
+            is_suspended=desk.is_suspended,
+            failures=desk.failures,
+            paused_until=desk.paused_until,
+            trouble=desk.trouble,
+        )
+
+    async def retry(self, partner_id: str, no: int) -> Delivery:
+        """Send again what a partner refused, or at once what waits.  Raises NotFoundError."""
+        found = next((row for row in self.standing(partner_id).deliveries if row.no == no), None)
+        if found is None:
+            raise NotFoundError(f"no delivery {no} waits for this partner")
+        self._resume(self._desk(partner_id))
+        (saved,) = await self._store.commit([Enqueue(replace(found, due_at=self._clock.now()))])
+        assert isinstance(saved, Enqueue)
+        log.info("delivery sent again by the operator", partner_id=partner_id, kind=found.subject.kind, no=no)
+        return saved.delivery
+
+    async def resync(self, partner_id: str, bills_from: datetime | None = None) -> int:
+        """Tell a partner everything again, its bills from a date on where one is given; how many deliveries that are.
+
+        Raises NotFoundError and ConflictError (not registered, or without any receiver).
+        """
+        partner = self._partners.load(partner_id)
+        modules = receiver_modules(partner)
+        if not modules:
+            raise ConflictError(f"partner {partner.name} has no receiver that could be told")
+        rows = list(self._outbox.resync(partner))
+        if bills_from is not None and "cdrs" in modules:
+            rows += await self._list_bills(partner, bills_from)
+        self._resume(self._desk(partner_id))
+        await self._store.commit(rows, bulk=True)
+        log.info("resync of partner begun", partner_id=partner_id, deliveries=len(rows))
+        return len(rows)
+
+    async def _list_bills(self, partner: Partner, bills_from: datetime) -> list[Enqueue]:
+        now, after, rows = self._clock.now(), 0, []
+        next_after: int | None = None
+        while after == 0 or next_after is not None:
+            asked = PageAsked(offset=0, limit=PAGE, date_from=bills_from, after=next_after)
+            page = await self._store.page_cdrs(partner.id, None, partner.version or "", asked)
+            for row in page.items:
+                cdr = row.cdr or await self._store.find_cdr(row.cdr_id)
+                if cdr is not None:
+                    subject = bill_subject(cdr.session_id, cdr.id)
+                    rows.append(Enqueue(Delivery(partner_id=partner.id, subject=subject, due_at=now, created_at=now)))
+            after, next_after = after + 1, page.next_after
+        return rows
+
+    # --- lanes ----------------------------------------------------------------------------------------------------
+
+    def _desk(self, partner_id: str) -> _Desk:
+        desk = self._desks.get(partner_id)
+        if desk is None:
+            partner = self._partners.find(partner_id)
+            desk = self._desks[partner_id] = _Desk(outbound_token=partner.outbound_token if partner else None)
+        return desk
+
+    def _put(self, delivery: Delivery) -> None:
+        desk, lane = self._desk(delivery.partner_id), delivery.subject.lane
+        rows = desk.lanes.setdefault(lane, {})
+        known = rows.get(delivery.subject)
+        if known is not None and known.no == delivery.no and known.state is DeliveryState.SENDING:
+            delivery = replace(delivery, state=DeliveryState.SENDING)
+        rows[delivery.subject] = delivery
+        self._plan(desk, lane)
+
+    def _plan(self, desk: _Desk, lane: str) -> None:
+        """Put a lane where its next delivery is due; the one under way plans it anew when it is over."""
+        due_at = find_due(desk.lanes.get(lane, {}).values())
+        if due_at is None or lane in desk.in_flight:
+            desk.agenda.drop(lane)
+        else:
+            desk.agenda.put(lane, due_at)
+
+    def _on_partner(self, partner: Partner) -> None:
+        """New credentials end a suspension."""
+        desk = self._desks.get(partner.id)
+        if desk is not None and desk.outbound_token != partner.outbound_token:
+            desk.outbound_token = partner.outbound_token
+            self._resume(desk)
+
+    def _resume(self, desk: _Desk) -> None:
+        """Try at once what was to wait."""
+        desk.failures, desk.is_suspended, desk.paused_until, desk.trouble = 0, False, None, None
+        now = self._clock.now()
+        for lane, rows in desk.lanes.items():
+            for subject, row in rows.items():
+                rows[subject] = replace(row, due_at=min(row.due_at, now))
+            self._plan(desk, lane)
+
+    # --- sending --------------------------------------------------------------------------------------------------
+
+    def _pump_all(self) -> None:
+        self._timer = None
+        for partner_id in list(self._desks):
+            self._pump(partner_id)
+        self._set_timer()
+
+    def _pump(self, partner_id: str) -> None:
+        """Begin what is due: a few at once, one alone while the partner is down."""
+        desk = self._desks.get(partner_id)
+        if not self._is_open or desk is None or not self._may_send(partner_id):
+            return
+        now = self._clock.now()
+        if desk.paused_until is not None and now < desk.paused_until:
+            return
+        while len(desk.in_flight) < desk.limit:
+            lane = next(iter(desk.agenda.take_due(now)), None)
+            if lane is None:
+                return
+            desk.in_flight.add(lane)
+            task = asyncio.create_task(self._run(partner_id, desk, lane), name=f"delivery to {partner_id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _may_send(self, partner_id: str) -> bool:
+        partner = self._partners.find(partner_id)
+        return partner is not None and partner.status is PartnerStatus.REGISTERED
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._is_open:
+            return
+        desks = [desk for partner_id, desk in self._desks.items() if self._may_send(partner_id)]
+        moments = [moment for desk in desks if (moment := _wakes_at(desk)) is not None]
+        if moments:
+            wait_s = max(0.0, (min(moments) - self._clock.now()).total_seconds())
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._pump_all)
+
+    async def _run(self, partner_id: str, desk: _Desk, lane: str) -> None:
+        try:
+            await self._deliver(self._partners.load(partner_id), desk, lane)
+        except StoreDownError as error:
+            log.error("delivery not settled yet", partner_id=partner_id, reason=str(error))
+            self._put_off(desk, lane, FIRST_PAUSE)
+        except Exception:  # root of a task
+            log.exception("delivery failed", partner_id=partner_id, lane=lane)
+            self._put_off(desk, lane, FIRST_PAUSE * 12)
+        finally:
+            desk.in_flight.discard(lane)
+            if not desk.lanes.get(lane, True):
+                del desk.lanes[lane]
+            self._plan(desk, lane)
+            self._pump(partner_id)
+            self._set_timer()
+
+    async def _deliver(self, partner: Partner, desk: _Desk, lane: str) -> None:
+        """Send the next delivery of a lane and do what the answer asks for."""
+        chosen = choose_next(desk.lanes.get(lane, {}).values())
+        if chosen is None:
+            return
+        head, covered = chosen
+        self._outbox.on_sending(head.subject)
+        try:
+            message = await self._letters.compose(partner, head.subject)
+        except CannotSayError as error:
+            await self._withhold(partner, desk, head, str(error))
+            return
+        if message is None:
+            await self._settle(desk, lane, [head])
+            return
+        if head.subject.kind is DeliveryKind.CDR and head.state is not DeliveryState.SENDING:
+            await self._store.commit([MarkSending(head.no)])
+            head = replace(head, state=DeliveryState.SENDING)
+            desk.lanes[lane][head.subject] = head
+            failpoint("sending-committed")
+        message, answer = await self._send(partner, head, message)
+        failpoint("after-post")
+        await self._act(partner, desk, (head, *covered), message, answer)
+
+    async def _send(self, partner: Partner, head: Delivery, message: Message) -> tuple[Message, PartnerAnswer]:
+        """The request; what is missing over there is given whole, once."""
+        try:
+            token = self._find_token(partner)
+        except GatewayError as error:
+            return message, PartnerAnswer(at=self._clock.now(), http_status=401, message=str(error))
+        answer = await self._postman.send(partner, token, message)
+        if judge_answer(message.method, answer) is Verdict.MISSING:
+            whole = await self._letters.compose(partner, head.subject, whole=True)
+            if whole is not None and (whole.method, whole.path) != (message.method, message.path):
+                return whole, await self._postman.send(partner, token, whole)
+        return message, answer
+
+    async def _act(
+        self,
+        partner: Partner,
+        desk: _Desk,
+        sent: tuple[Delivery, ...],
+        message: Message,
+        answer: PartnerAnswer,
+    ) -> None:
+        head = sent[0]
+        is_bill = head.subject.kind is DeliveryKind.CDR
+        verdict = judge_answer(message.method, answer, is_bill=is_bill)
+        if verdict in (Verdict.LATER, Verdict.SUSPENDED):
+            self._on_failure(partner, desk, head.subject.lane, answer, is_suspended=verdict is Verdict.SUSPENDED)
+            return
+        desk.failures, desk.is_suspended, desk.paused_until, desk.trouble = 0, False, None, None
+        if verdict is not Verdict.DELIVERED:
+            await self._refuse(partner, desk, head, answer)
+            return
+        self._letters.on_delivered(partner, head.subject, message)
+        receipt = CdrReceipt(cdr_id=head.subject.object_id, partner_id=partner.id, answer=answer)
+        await self._settle(desk, head.subject.lane, sent, *([SaveCdrReceipt(receipt)] if is_bill else []))
+
+    async def _settle(self, desk: _Desk, lane: str, sent: Sequence[Delivery], *more: Change) -> None:
+        await self._store.commit([*(SettleDelivery(row.no, row.generation) for row in sent), *more])
+        rows = desk.lanes.get(lane, {})
+        for row in sent:
+            if _is_same(rows.get(row.subject), row):
+                del rows[row.subject]
+
+    async def _refuse(self, partner: Partner, desk: _Desk, row: Delivery, answer: PartnerAnswer) -> None:
+        """A dead letter: the operator sees it with the answer, and the lane goes on without it."""
+        await self._store.commit([RefuseDelivery(row.no, row.generation, answer)])
+        rows = desk.lanes.get(row.subject.lane, {})
+        if _is_same(rows.get(row.subject), row):
+            rows[row.subject] = replace(row, state=DeliveryState.REFUSED, answer=answer)
+        log.warning(
+            "delivery refused",
+            partner_id=partner.id,
+            kind=row.subject.kind,
+            object_id=row.subject.object_id,
+            http_status=answer.http_status,
+            status_code=answer.status_code,
+            message=answer.message,
+        )
+
+    async def _withhold(self, partner: Partner, desk: _Desk, row: Delivery, reason: str) -> None:
+        """The partner's version has no words for it.  A bill that cannot be told must be looked at."""
+        log.warning("object withheld from partner", partner_id=partner.id, kind=row.subject.kind, reason=reason)
+        if row.subject.kind is DeliveryKind.CDR:
+            await self._refuse(partner, desk, row, PartnerAnswer(at=self._clock.now(), http_status=0, message=reason))
+        else:
+            await self._settle(desk, row.subject.lane, [row])
+
+    def _on_failure(
+        self, partner: Partner, desk: _Desk, lane: str, answer: PartnerAnswer, *, is_suspended: bool
+    ) -> None:
+        now = self._clock.now()
+        if desk.paused_until is None or now >= desk.paused_until:
+            desk.failures += 1
+            pause = find_pause(desk.failures, answer, self._first_pause, self._chance())
+            desk.paused_until = now + pause
+            if desk.failures == 1 or is_suspended is not desk.is_suspended:
+                log.warning(
+                    "partner suspended" if is_suspended else "partner not reached",
+                    partner_id=partner.id,
+                    http_status=answer.http_status,
+                    message=answer.message,
+                )
+        desk.is_suspended, desk.trouble = is_suspended, answer
+        self._put_off(desk, lane, desk.paused_until - now)
+
+    def _put_off(self, desk: _Desk, lane: str, pause: timedelta) -> None:
+        """Let the other lanes go first: it may be this object alone that the partner fails on."""
+        rows = desk.lanes.get(lane, {})
+        due_at = self._clock.now() + pause
+        for subject, row in rows.items():
+            rows[subject] = replace(row, due_at=max(row.due_at, due_at))
+
+
+def _is_same(known: Delivery | None, sent: Delivery) -> bool:
+    """Did nothing change while it was sent?"""
+    return known is not None and (known.no, known.generation) == (sent.no, sent.generation)
+
+
+def _wakes_at(desk: _Desk) -> datetime | None:
+    next_at = desk.agenda.next_at()
+    if next_at is None or len(desk.in_flight) >= desk.limit:
+        return None
+    return next_at if desk.paused_until is None else max(next_at, desk.paused_until)

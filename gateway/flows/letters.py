@@ -1,0 +1,177 @@
+"""The requests that tell a partner of an object as it is now."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from gateway.core.delivery import find_session_patch, withdraw
+from gateway.domain.cdrs import Cdr
+from gateway.domain.deliveries import MODULES, DeliveryKind, Message, PartnerAnswer, Subject, party_of_tariff
+from gateway.domain.ids import PartyId
+from gateway.domain.locations import Connector, Evse, Location
+from gateway.domain.money import Price
+from gateway.domain.partners import Partner
+from gateway.domain.sessions import Session
+from gateway.domain.tariffs import Tariff
+from gateway.errors import CannotSayError
+from gateway.flows.memory import Memory
+from gateway.flows.partner_book import is_visible
+from gateway.flows.session_costs import find_cost
+from gateway.ports import Store
+
+
+class Postman(Protocol):
+    """Speaks to the receivers of partners, in the version of each."""
+
+    def render(
+        self, version: str, item: Location | Evse | Connector | Tariff | Session | Cdr, cost: Price | None = None
+    ) -> dict[str, Any]:
+        """An object as that version tells it; `cost` of a session.  Raises CannotSayError."""
+
+    def dump(self, rendered: dict[str, Any]) -> bytes:
+        """The bytes that are sent."""
+
+    async def send(self, partner: Partner, token: str, message: Message) -> PartnerAnswer:
+        """One request.  Where no answer came, `http_status` is 0 and the message says why."""
+
+
+class Letters:
+    """Composes messages.  What cannot be said in the partner's version raises CannotSayError.
+
+    It remembers the sessions it told, as they were: their progress is a PATCH then.  Forgotten with the program, which
+    costs a PUT.
+    """
+
+    def __init__(self, store: Store, memory: Memory, postman: Postman) -> None:
+        self._store = store
+        self._memory = memory
+        self._postman = postman
+        self._told: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    async def compose(self, partner: Partner, subject: Subject, *, whole: bool = False) -> Message | None:
+        """The message for a delivery; None where there is nothing to tell.  `whole`: a PUT of the whole object."""
+        if subject.kind is DeliveryKind.TARIFF:
+            return self._compose_tariff(partner, subject)
+        if subject.kind is DeliveryKind.SESSION:
+            return await self._compose_session(partner, subject, whole=whole)
+        if subject.kind is DeliveryKind.CDR:
+            return await self._compose_bill(partner, subject)
+        return self._compose_location(partner, subject, whole=whole)
+
+    def on_delivered(self, partner: Partner, subject: Subject, message: Message) -> None:
+        """The partner has it now."""
+        if subject.kind is not DeliveryKind.SESSION or not isinstance(message.body, dict):
+            return
+        key = (partner.id, subject.object_id)
+        if message.body.get("end_date_time") is not None:
+            self._told.pop(key, None)
+        else:
+            self._told[key] = {**self._told.get(key, {}), **message.body} if message.method == "PATCH" else message.body
+
+    # --- one kind each --------------------------------------------------------------------------------------------
+
+    def _compose_location(self, partner: Partner, subject: Subject, *, whole: bool) -> Message | None:
+        location = self._memory.locations.get(subject.object_id)
+        if location is None:
+            return None
+        path = (*_owner_path(location.party), location.id)
+        if not is_visible(location, partner):
+            location, whole = withdraw(location), True
+        if whole or subject.kind is DeliveryKind.LOCATION:
+            return self._message("PUT", partner, subject, location.party, path, self._say(partner, location))
+        return self._compose_part(partner, subject, location, path)
+
+    def _compose_part(
+        self, partner: Partner, subject: Subject, location: Location, path: tuple[str, ...]
+    ) -> Message | None:
+        evse = next((evse for evse in location.evses if evse.uid == subject.evse_uid), None)
+        if evse is None:
+            return None
+        path = (*path, evse.uid)
+        if subject.kind is DeliveryKind.CONNECTOR:
+            plug = next((plug for plug in evse.connectors if plug.id == subject.connector_id), None)
+            if plug is None:
+                return None
+            return self._message("PUT", partner, subject, location.party, (*path, plug.id), self._say(partner, plug))
+        body = self._say(partner, evse)
+        if subject.kind is DeliveryKind.EVSE_STATUS:
+            body = {name: body[name] for name in ("status", "last_updated")}
+            return self._message("PATCH", partner, subject, location.party, path, body)
+        return self._message("PUT", partner, subject, location.party, path, body)
+
+    def _compose_tariff(self, partner: Partner, subject: Subject) -> Message | None:
+        """A tariff that is gone, or that the partner's version cannot say any more, is deleted there."""
+        tariff, party = self._memory.tariffs.get(subject.object_id), party_of_tariff(subject)
+        path = (*_owner_path(party), subject.object_id)
+        body = None
+        if tariff is not None:
+            try:
+                body = self._say(partner, tariff)
+            except CannotSayError:
+                body = None
+        return self._message("DELETE" if body is None else "PUT", partner, subject, party, path, body)
+
+    async def _compose_session(self, partner: Partner, subject: Subject, *, whole: bool) -> Message | None:
+        session_id = subject.object_id
+        session = self._memory.sessions.get(session_id) or await self._store.find_session(session_id)
+        if session is None or session.terms.place is None or session.terms.token is None:
+            return None
+        body = self._postman.render(partner.version or "", session, find_cost(session))
+        party = session.terms.place.location.party
+        path = (*_owner_path(party), session_id)
+        patch = None if whole else find_session_patch(self._told.get((partner.id, session_id)), body)
+        method, body = ("PUT", body) if patch is None else ("PATCH", dict(patch))
+        return self._message(method, partner, subject, party, path, body, to=session.terms.token.party)
+
+    async def _compose_bill(self, partner: Partner, subject: Subject) -> Message | None:
+        """A bill goes out with the bytes it was first shown with."""
+        cdr = await self._store.find_cdr(subject.object_id)
+        if cdr is None:
+            return None
+        body = await self._load_bytes(partner.version or "", cdr)
+        to = None if cdr.terms.token is None else cdr.terms.token.party
+        return self._message("POST", partner, subject, cdr.party, (), body, to=to)
+
+    async def _load_bytes(self, version: str, cdr: Cdr) -> bytes:
+        for _ in range(2):
+            shown = await self._store.load_shown_cdr(cdr.id)
+            kept = next((one.body for one in shown if one.version == version), None)
+            if kept is not None:
+                return kept
+            body = self._postman.dump(self._postman.render(version, cdr))
+            await self._store.save_cdr_renderings(version, [(cdr.id, body)])
+        raise AssertionError(f"the bytes of CDR {cdr.id} were not kept")
+
+    # --- parts ----------------------------------------------------------------------------------------------------
+
+    def _say(self, partner: Partner, item: Any) -> dict[str, Any]:
+        return self._postman.render(partner.version or "", item)
+
+    def _message(
+        self,
+        method: str,
+        partner: Partner,
+        subject: Subject,
+        owner: PartyId,
+        path: tuple[str, ...],
+        body: dict[str, Any] | bytes | None,
+        *,
+        to: PartyId | None = None,
+    ) -> Message:
+        return Message(
+            method=method,
+            module=MODULES[subject.kind],
+            owner=owner,
+            to=to or _party_of(partner),
+            path=path,
+            body=body,
+        )
+
+
+def _owner_path(party: PartyId) -> tuple[str, str]:
+    return party.country_code, party.party_id
+
+
+def _party_of(partner: Partner) -> PartyId | None:
+    """Whom to address where the object belongs to no party of the partner's: its first role, a hub's own before."""
+    roles = sorted(partner.roles, key=lambda role: role.role != partner.role)
+    return roles[0].party if roles else None
