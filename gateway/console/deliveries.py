@@ -1,14 +1,13 @@
 """`/partners/{id}/deliveries`: what a partner is still to be told, and what it refused, with its answer."""
 
-from typing import Any
-
 from aiohttp import web
 
 from gateway.console.answers import answer
 from gateway.console.bodies import BodyError, parse_model, read_object
 from gateway.console.fields import Strict, Time
 from gateway.console.parts import PARTS
-from gateway.domain.deliveries import Delivery, DeliveryState, PartnerAnswer
+from gateway.console.render_deliveries import render_answer, render_delivery
+from gateway.domain.deliveries import DeliveryState
 
 
 class ResyncInput(Strict):
@@ -27,8 +26,8 @@ async def list_deliveries(request: web.Request) -> web.Response:
             "failures": standing.failures,
             "paused_until": standing.paused_until,
             "last_failure": None if standing.trouble is None else render_answer(standing.trouble),
-            "queued": [_render_delivery(row) for row in rows if row.state is not DeliveryState.REFUSED],
-            "refused": [_render_delivery(row) for row in rows if row.state is DeliveryState.REFUSED],
+            "queued": [render_delivery(row) for row in rows if row.state is not DeliveryState.REFUSED],
+            "refused": [render_delivery(row) for row in rows if row.state is DeliveryState.REFUSED],
         }
     )
 
@@ -39,7 +38,7 @@ async def post_retry(request: web.Request) -> web.Response:
     if not no.isascii() or not no.isdigit() or len(no) > 18:
         raise BodyError([("/deliveries/{no}", f"{no!r} is not the number of a delivery")])
     delivery = await request.app[PARTS].deliveries.retry(request.match_info["partner_id"], int(no))
-    return answer(_render_delivery(delivery), 202)
+    return answer(render_delivery(delivery), 202)
 
 
 async def post_resync(request: web.Request) -> web.Response:
@@ -47,31 +46,6 @@ async def post_resync(request: web.Request) -> web.Response:
     given = parse_model(ResyncInput, await read_object(request) if request.body_exists else {})
     count = await request.app[PARTS].deliveries.resync(request.match_info["partner_id"], given.cdrs_from)
     return answer({"deliveries": count}, 202)
-
-
-def render_answer(said: PartnerAnswer) -> dict[str, Any]:
-    return {
-        "at": said.at,
-        "http_status": said.http_status or None,
-        "status_code": said.status_code,
-        "message": said.message,
-        "location": said.location,
-    }
-
-
-def _render_delivery(delivery: Delivery) -> dict[str, Any]:
-    subject = delivery.subject
-    return {
-        "no": delivery.no,
-        "kind": subject.kind,
-        "id": subject.object_id,
-        "evse_uid": subject.evse_uid or None,
-        "connector_id": subject.connector_id or None,
-        "state": delivery.state,
-        "due_at": delivery.due_at,
-        "created_at": delivery.created_at,
-        "answer": None if delivery.answer is None else render_answer(delivery.answer),
-    }
 
 
 ROUTES = (

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.console.render_deliveries import render_answer, render_delivery
 from gateway.console.render_ledger import render_cdr, render_fact, render_reading
 from gateway.console.render_signatures import render_signed_value
 from gateway.domain.bills import Amount, Bill, BillLine
@@ -23,6 +24,10 @@ def render_explanation(explanation: Explanation) -> dict[str, Any]:
         "late": [_render_late(late) for late in explanation.late],
         "other_cdrs": [render_cdr(other) for other in explanation.others],
         "shown": [{"version": shown.version, "at": shown.at} for shown in explanation.shown],
+        "taken_by": [
+            {"partner_id": receipt.partner_id, **render_answer(receipt.answer)} for receipt in explanation.receipts
+        ],
+        "pushes": [render_delivery(delivery) for delivery in explanation.waiting],
         "doubts": list(explanation.doubts),
     }
 

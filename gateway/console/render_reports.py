@@ -13,10 +13,10 @@ WH_PER_KWH: Final = Decimal(1000)
 OURS: Final = "(own and refused cards)"
 COLUMNS: Final = (
     *("partner_id", "partner", "currency", "sessions", "without_cdr", "cdrs", "credits", "shown", "not_shown"),
-    *("kwh", "total_excl_vat", "total_incl_vat"),
+    *("refused", "kwh", "total_excl_vat", "total_incl_vat"),
 )
 _HEADS: Final = (
-    *("PARTNER", "CURRENCY", "SESSIONS", "NO CDR", "CDRS", "CREDITS", "SHOWN", "NOT SHOWN"),
+    *("PARTNER", "CURRENCY", "SESSIONS", "NO CDR", "CDRS", "CREDITS", "SHOWN", "NOT SHOWN", "REFUSED"),
     *("KWH", "EXCL. VAT", "INCL. VAT"),
 )
 _FORMULA: Final = ("=", "+", "-", "@")
@@ -57,7 +57,8 @@ def render_table(month: str, zone: str, report: Reconciliation, names: Mapping[s
         lines += ["", "Without CDR:"]
         lines += [_tell_unbilled(session) for session in report.unbilled]
     if report.not_shown:
-        lines += ["", "CDRs that their partner has not pulled yet:", *(f"  {cdr_id}" for cdr_id in report.not_shown)]
+        lines += ["", "CDRs that their partner has neither pulled nor taken yet:"]
+        lines += [f"  {cdr_id}" for cdr_id in report.not_shown]
     return "\n".join(lines)
 
 
@@ -72,6 +73,7 @@ def _render_row(row: ReconciliationRow, names: Mapping[str, str]) -> dict[str, A
         "credits": row.credits,
         "shown": row.shown,
         "not_shown": row.not_shown,
+        "refused": row.refused,
         "kwh": row.energy_wh / WH_PER_KWH,
         "total_excl_vat": row.cost.before_taxes,
         "total_incl_vat": row.cost.with_taxes,
@@ -95,7 +97,7 @@ def _table_row(row: ReconciliationRow, names: Mapping[str, str]) -> tuple[str, .
     return (
         values["partner"] or values["partner_id"],
         row.currency or "none",
-        *(str(values[name]) for name in ("sessions", "without_cdr", "cdrs", "credits", "shown", "not_shown")),
+        *(str(values[name]) for name in COLUMNS[3:10]),
         f"{values['kwh']:.4f}",
         f"{values['total_excl_vat']:.4f}",
         "not known" if incl is None else f"{incl:.4f}",

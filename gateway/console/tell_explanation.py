@@ -263,7 +263,24 @@ def _tell_shown(explanation: Explanation, clock: Clock, partner_name: str | None
         return
     name = partner_name or cdr.partner_id
     if not explanation.shown:
-        yield f"  nothing yet: {name} has not pulled this CDR"
-    for shown in explanation.shown:
+        yield f"  nothing yet: {name} has neither pulled nor taken this CDR"
+    yield from _tell_pushes(explanation, clock, name)
+    has_had = explanation.receipts or not explanation.waiting
+    for shown in explanation.shown if has_had else ():
         at = "before the gateway kept the time" if shown.at is None else f"on {clock.whole(shown.at)}"
         yield f"  {name} was first given it in OCPI {shown.version} {at}, and with the same bytes ever since"
+
+
+def _tell_pushes(explanation: Explanation, clock: Clock, name: str) -> Iterator[str]:
+    """What came of pushing the bill."""
+    for receipt in explanation.receipts:
+        at = f", and keeps it as {receipt.answer.location}" if receipt.answer.location else ""
+        yield f"  {name} took it when it was pushed on {clock.whole(receipt.answer.at)}{at}"
+    for delivery in explanation.waiting:
+        said = delivery.answer
+        if said is None:
+            yield f"  it waits since {clock.whole(delivery.created_at)} to be pushed to {name}"
+        else:
+            code = f", OCPI {said.status_code}" if said.status_code is not None else ""
+            words = f": {said.message}" if said.message else ""
+            yield f"  {name} refused it on {clock.whole(said.at)} with HTTP {said.http_status}{code}{words}"

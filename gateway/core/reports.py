@@ -83,6 +83,7 @@ def _row_of(key: Key, cdrs: Sequence[BilledCdr], unbilled: Sequence[UnbilledSess
         credits=len(credits_),
         shown=sum(cdr.is_shown is True for cdr in own),
         not_shown=sum(cdr.is_shown is False for cdr in own),
+        refused=sum(cdr.is_refused for cdr in own),
         # OCPI 2.2.1 mod_cdrs 10.1.1: of a credit the cost alone is negative
         energy_wh=sum((cdr.energy_wh for cdr in bills), ZERO) - sum((cdr.energy_wh for cdr in credits_), ZERO),
         cost=_sum_of(cdr.cost for cdr in own),

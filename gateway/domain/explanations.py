@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from gateway.domain.bills import Bill, BillLine
 from gateway.domain.cdrs import Cdr, CdrPeriod
+from gateway.domain.deliveries import CdrReceipt, Delivery
 from gateway.domain.meters import Reading
 from gateway.domain.sessions import Fact, Ledger, Session
 
@@ -89,7 +90,8 @@ class Explanation:
     """All that there is to say of a bill.
 
     `bill` is the arithmetic anew, from the periods and the terms that the bill holds.  `doubts` say where story or
-    arithmetic do not lead to the figures of the bill; `others` are the other bills of the visit.
+    arithmetic do not lead to the figures of the bill; `others` are the other bills of the visit.  `receipts` say which
+    partner took it when it was pushed, `waiting` what is still to be pushed or was refused.
     """
 
     cdr: Cdr
@@ -101,3 +103,5 @@ class Explanation:
     others: tuple[Cdr, ...]
     shown: tuple[ShownCdr, ...]
     doubts: tuple[str, ...]
+    receipts: tuple[CdrReceipt, ...] = ()
+    waiting: tuple[Delivery, ...] = ()

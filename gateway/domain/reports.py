@@ -9,7 +9,11 @@ from gateway.domain.money import Price
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BilledCdr:
-    """Of a bill what a reconciliation needs.  `is_shown`: the partner has had it; None: it is nobody's to see."""
+    """Of a bill what a reconciliation needs.
+
+    `is_shown`: the partner has pulled it or taken it; None: it is nobody's to see.  `is_refused`: it was pushed, and
+    the partner would not take it.
+    """
 
     cdr_id: str
     session_id: str
@@ -19,6 +23,7 @@ class BilledCdr:
     cost: Price
     is_credit: bool
     is_shown: bool | None
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +45,7 @@ class ReconciliationRow:
 
     `sessions` are those that ended in the month, `unbilled` those among them without a CDR.  `cdrs` and `credits` count
     bills and what took bills back; energy and cost are bills less credits.  `shown` and `not_shown` count what a
-    partner has pulled and what not, credits too.
+    partner has pulled or taken and what not, credits too; `refused` those among the latter that it would not take.
     """
 
     partner_id: str | None
@@ -51,6 +56,7 @@ class ReconciliationRow:
     credits: int
     shown: int
     not_shown: int
+    refused: int
     energy_wh: Decimal
     cost: Price
 

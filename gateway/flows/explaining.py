@@ -1,5 +1,7 @@
 """How a bill came about."""
 
+from dataclasses import replace
+
 from gateway.core.explanations import explain_cdr
 from gateway.core.provenance import WAITED
 from gateway.domain.explanations import Explanation, LateStory
@@ -24,4 +26,6 @@ async def load_explanation(store: Store, cdr_id: str) -> Explanation:
     ]
     others = [other for other in await store.load_cdrs_of_session(session.id) if other.id != cdr.id]
     facts = await store.load_facts(session.id)
-    return explain_cdr(cdr, session, facts, late, others, await store.load_shown_cdr(cdr.id))
+    told = explain_cdr(cdr, session, facts, late, others, await store.load_shown_cdr(cdr.id))
+    receipts, waiting = await store.load_pushed_cdr(cdr.id)
+    return replace(told, receipts=tuple(receipts), waiting=tuple(waiting))

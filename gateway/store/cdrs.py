@@ -14,6 +14,7 @@ from sqlalchemy import LargeBinary, Text, bindparam, case, cast, exists, func, l
 from sqlalchemy.dialects import sqlite
 
 from gateway.domain.cdrs import Cdr
+from gateway.domain.deliveries import DeliveryKind, DeliveryState
 from gateway.domain.explanations import ShownCdr
 from gateway.domain.reports import BilledCdr
 from gateway.errors import ConflictError
@@ -23,7 +24,7 @@ from gateway.store.objects import ObjectCodec
 from gateway.store.paging import LAST_US, page_of
 from gateway.store.stamps import later
 from gateway.store.statements import Row, compiled, insert_row
-from gateway.store.tables import cdr_renderings, cdrs
+from gateway.store.tables import cdr_renderings, cdrs, outbox
 from gateway.store.transaction import Transaction
 
 _CDR = ObjectCodec(Cdr, columns=frozenset({"ordinal", "last_updated"}))
@@ -176,13 +177,17 @@ _PAGE = _page()
 _PAGE_OF_PARTY = _page(_OF_PARTY)
 
 
+# What still waits for a partner, or was refused, it has not had, though the bytes are kept since they were sent.
+_PUSHED = select(outbox).where(outbox.c.kind == literal_column(f"'{DeliveryKind.CDR.value}'")).subquery()
 _BILLED = compiled(
     select(
         cdrs.c.body,
         cdrs.c.ordinal,
         cdrs.c.last_updated_us,
         exists().where(cdr_renderings.c.cdr_id == cdrs.c.id),
+        _PUSHED.c.state,
     )
+    .join_from(cdrs, _PUSHED, (_PUSHED.c.object_id == cdrs.c.id) & (_PUSHED.c.partner_id == cdrs.c.owner), isouter=True)
     .where(cdrs.c.ended_us >= bindparam("from_us"), cdrs.c.ended_us < bindparam("to_us"))
     .order_by(cdrs.c.owner, cdrs.c.ordinal)
 )
@@ -195,10 +200,10 @@ _RENDERINGS = compiled(
 
 def list_billed(db: sqlite3.Connection, begin_at: datetime, end_at: datetime) -> list[BilledCdr]:
     rows = db.execute(_BILLED.text, _BILLED.row(from_us=to_us(begin_at), to_us=to_us(end_at)))
-    return [_billed_of(_parse(body, ordinal, last_us), bool(is_shown)) for body, ordinal, last_us, is_shown in rows]
+    return [_billed_of(_parse(*row[:3]), *row[3:]) for row in rows]
 
 
-def _billed_of(cdr: Cdr, is_shown: bool) -> BilledCdr:
+def _billed_of(cdr: Cdr, is_kept: int, state: str | None) -> BilledCdr:
     return BilledCdr(
         cdr_id=cdr.id,
         session_id=cdr.session_id,
@@ -207,7 +212,8 @@ def _billed_of(cdr: Cdr, is_shown: bool) -> BilledCdr:
         energy_wh=cdr.energy_wh,
         cost=cdr.totals.cost,
         is_credit=cdr.credit,
-        is_shown=None if cdr.partner_id is None else is_shown,
+        is_shown=None if cdr.partner_id is None else bool(is_kept) and state is None,
+        is_refused=state == DeliveryState.REFUSED,
     )
 
 

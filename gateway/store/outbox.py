@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, null, select, update
+from sqlalchemy import bindparam, delete, func, literal_column, null, select, update
 from sqlalchemy.dialects import sqlite
 
 from gateway.domain.deliveries import CdrReceipt, Delivery, DeliveryKind, DeliveryState, PartnerAnswer, Subject
@@ -59,8 +59,13 @@ _SETTLE = compiled(delete(outbox).where(*_AT_GENERATION))
 _DROP = compiled(delete(outbox).where(outbox.c.partner_id == bindparam("partner_id")))
 _RECEIPT = upsert_row(cdr_receipts)
 _ALL = compiled(select(outbox).order_by(outbox.c.no))
+_OF_CDR = compiled(
+    select(outbox)
+    .where(outbox.c.object_id == bindparam("cdr_id"), outbox.c.kind == literal_column(f"'{DeliveryKind.CDR.value}'"))
+    .order_by(outbox.c.no)
+)
 _RECEIPTS = compiled(
-    select(cdr_receipts.c.cdr_id, cdr_receipts.c.partner_id, cdr_receipts.c.answer)
+    select(cdr_receipts.c.partner_id, cdr_receipts.c.answer)
     .where(cdr_receipts.c.cdr_id == bindparam("cdr_id"))
     .order_by(cdr_receipts.c.partner_id)
 )
@@ -127,9 +132,12 @@ def load_deliveries(db: sqlite3.Connection) -> Sequence[Delivery]:
     return [_parse(row) for row in _ALL.all(db)]
 
 
-def load_cdr_receipts(db: sqlite3.Connection, cdr_id: str) -> Sequence[CdrReceipt]:
-    rows = _RECEIPTS.all(db, cdr_id=cdr_id)
-    return [CdrReceipt(cdr_id=row[0], partner_id=row[1], answer=_ANSWER.parse(row[2])) for row in rows]
+def load_pushed_cdr(db: sqlite3.Connection, cdr_id: str) -> tuple[Sequence[CdrReceipt], Sequence[Delivery]]:
+    receipts = [
+        CdrReceipt(cdr_id=cdr_id, partner_id=partner_id, answer=_ANSWER.parse(answer))
+        for partner_id, answer in _RECEIPTS.all(db, cdr_id=cdr_id)
+    ]
+    return receipts, [_parse(row) for row in _OF_CDR.all(db, cdr_id=cdr_id)]
 
 
 def _parse(row: Row) -> Delivery:

@@ -261,8 +261,8 @@ class SqliteStore:
     async def load_deliveries(self) -> Sequence[Delivery]:
         return await self._lists.run(outbox.load_deliveries)
 
-    async def load_cdr_receipts(self, cdr_id: str) -> Sequence[CdrReceipt]:
-        return await self._points.run(outbox.load_cdr_receipts, cdr_id)
+    async def load_pushed_cdr(self, cdr_id: str) -> tuple[Sequence[CdrReceipt], Sequence[Delivery]]:
+        return await self._points.run(outbox.load_pushed_cdr, cdr_id)
 
     async def list_local_tokens(self) -> Sequence[LocalToken]:
         return await self._lists.run(tokens.list_local_tokens)

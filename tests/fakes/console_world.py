@@ -10,7 +10,7 @@ from gateway.console.parts import HealthReport, Parts
 from gateway.core.doubts import DoubtRules
 from gateway.core.status import StatusRules
 from gateway.domain.cdrs import Cdr
-from gateway.domain.deliveries import Message, PartnerAnswer
+from gateway.domain.deliveries import CdrReceipt, Delivery, Message, PartnerAnswer
 from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import PartyId, station_key
 from gateway.domain.locations import Evse, EvseStatus, Location
@@ -152,6 +152,9 @@ class ConsoleStore:
 
     async def load_late_facts(self, session_id: str) -> Sequence[LateFact]:
         return [late for late in self.late_facts if late.session_id == session_id]
+
+    async def load_pushed_cdr(self, cdr_id: str) -> tuple[list[CdrReceipt], list[Delivery]]:
+        return [], []
 
     async def load_shown_cdr(self, cdr_id: str) -> Sequence[ShownCdr]:
         return []

@@ -50,7 +50,7 @@ def test_a_month_is_told_as_a_table(config: Path, capsys: Any) -> None:
     printed = capsys.readouterr().out
     assert "Visits that ended in 2026-03 (UTC)" in printed
     assert "Roamer" in printed
-    assert "CDRs that their partner has not pulled yet:\n  c-1" in printed
+    assert "CDRs that their partner has neither pulled nor taken yet:\n  c-1" in printed
 
 
 def test_the_same_as_csv(config: Path, capsys: Any) -> None:

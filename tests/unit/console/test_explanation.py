@@ -92,7 +92,7 @@ The messages that it rests on (times of Europe/Berlin)
   Not counted: 1 reading: Power.Active.Import is not the energy that was drawn.
 
 What the partner has had
-  nothing yet: Roamer has not pulled this CDR"""
+  nothing yet: Roamer has neither pulled nor taken this CDR"""
     )
 
 

@@ -106,6 +106,7 @@ def test_the_table_has_a_line_per_partner_and_says_what_is_not_known() -> None:
         "0",
         "1",
         "0",
+        "0",
         "7.2505",
         "2.0000",
         "not",
