@@ -55,8 +55,8 @@ def page_headers(request: PageRequest, *, url: str, page: Page[Any]) -> dict[str
     `X-Limit` is what the server allows at most, never what it returned; both counts are there for empty lists too.
     """
     headers = {"X-Total-Count": str(page.total), "X-Limit": str(request.max_limit)}
-    if page.next_after is not None and page.items:
-        offset = request.asked.offset + len(page.items)
+    if page.next_after is not None:
+        offset = request.asked.offset + request.asked.limit  # a page that another follows is full
         pairs = [
             *request.filters,
             ("offset", str(offset)),

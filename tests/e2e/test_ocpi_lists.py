@@ -122,6 +122,7 @@ async def test_following_the_links_gives_each_object_once(house: House, emsp: Pl
     ids = [item["id"] for page in pages for item in page]
     assert len(ids) == len(set(ids)) == 5
     assert [len(page) for page in pages] == {1: [1] * 5, 2: [2, 2, 1], 5: [5]}[limit]
+    assert await emsp.follow(joined(path, f"limit={limit}")) == pages
     whole = await emsp.get(path)
     assert [item["id"] for item in whole.data] == ids
     assert_valid(OPERATIONS[path], whole.body)

@@ -87,6 +87,14 @@ def test_the_link_carries_all_filters_and_leads_to_the_next_page() -> None:
     assert followed.date_from == datetime(2026, 1, 1, tzinfo=UTC)
 
 
+def test_a_page_whose_items_were_joined_already_has_its_link_too() -> None:
+    request = parse_page_request({"limit": "2", "offset": "2"}, max_limit=100)
+    linked = next_query(page_headers(request, url=URL, page=Page(items=(), total=9, next_after=4)))
+
+    followed = parse_page_request(linked, max_limit=100).asked
+    assert (followed.offset, followed.limit, followed.after) == (4, 2, 4)
+
+
 def test_a_mark_does_not_count_for_another_offset() -> None:
     request = parse_page_request({"limit": "2"}, max_limit=100)
     linked = next_query(page_headers(request, url=URL, page=Page(items=(1, 2), total=9, next_after=77)))
