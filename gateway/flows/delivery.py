@@ -311,10 +311,13 @@ class Deliveries:
         head, covered = chosen
         self._outbox.on_sending(head.subject)
         try:
-            message = await self._letters.compose(partner, head.subject)
+            await self._tell(partner, desk, head, covered)
         except CannotSayError as error:
             await self._withhold(partner, desk, head, str(error))
-            return
+
+    async def _tell(self, partner: Partner, desk: _Desk, head: Delivery, covered: tuple[Delivery, ...]) -> None:
+        lane = head.subject.lane
+        message = await self._letters.compose(partner, head.subject)
         if message is None:
             await self._settle(desk, lane, [head])
             return

@@ -15,7 +15,7 @@ import pytest
 
 from simulators.emsp import Emsp, held, lost_answer, ocpi_status, status
 from tests.contract_schemas import load_check
-from tests.e2e.house import GatewayProcess, House, until
+from tests.e2e.house import GatewayProcess, House, site, until
 from tests.e2e.wire import VERSION, Charger16, Visit, charger, equip, now
 
 UID = "04E2A1B2C3D480"
@@ -389,3 +389,33 @@ async def test_a_bill_whose_answer_was_lost_goes_out_again_with_the_same_bytes(h
         assert told[0][2] == told[1][2]
         assert len(pushes(emsp, "cdrs")) == 2
         assert [str(finding) for finding in emsp.violations] == []
+
+
+async def test_a_location_that_is_withdrawn_looks_removed(house: House) -> None:
+    await equip(house, "CS1")
+    async with partner(house) as emsp:
+        await settled(house)
+        before = len(pushes(emsp, "locations"))
+        await house.call("PUT", "locations/DEMO-SITE", {**site("CS1"), "publish": False})
+        told = await arrived(emsp, "locations", before + 1)
+
+        assert told[-1][0] == "PUT"
+        assert [evse["status"] for evse in told[-1][2]["evses"]] == ["REMOVED"]
+        assert [str(finding) for finding in emsp.violations] == []
+
+
+async def test_what_became_of_a_bill_is_explained(house: House) -> None:
+    await equip(house, "CS1")
+    async with partner(house) as emsp, charger(house) as plug:
+        await emsp.push_token(UID)
+        await plug.live(Visit(UID, now() - timedelta(hours=1)))
+        await arrived(emsp, "cdrs", 1)
+        await settled(house)
+        (cdr,) = await house.items("cdrs")
+
+        story = await house.call("GET", f"cdrs/{cdr['id']}/explanation")
+
+        (taken,) = story["taken_by"]
+        assert taken["location"].endswith(cdr["id"].upper())
+        assert taken["partner_id"] == await id_of(house)
+        assert story["pushes"] == []
