@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from gateway.domain.deliveries import Delivery, DeliveryKind, DeliveryState, PartnerAnswer, Subject
-from gateway.domain.locations import Evse, EvseStatus, Location
+from gateway.domain.locations import Evse, Location
 from gateway.domain.sessions import Session
 
 LONGEST_PAUSE = timedelta(minutes=15)
@@ -175,12 +175,3 @@ def _is_other(before: Evse, now: Evse) -> bool:
 def _without_times(evse: Evse) -> Evse:
     plugs = tuple(replace(plug, last_updated=_ANY_TIME) for plug in evse.connectors)
     return replace(evse, connectors=plugs, last_updated=_ANY_TIME)
-
-
-def withdraw(location: Location) -> Location:
-    """The location as a partner is to see it that may not see it any more: gone, not silent.
-
-    OCPI 2.2.1 mod_locations 8.1: nothing is deleted, its EVSEs are REMOVED.
-    """
-    removed = tuple(replace(evse, status=EvseStatus.REMOVED, override=EvseStatus.REMOVED) for evse in location.evses)
-    return replace(location, evses=removed)

@@ -68,6 +68,7 @@ class Location:
     """A site of one of our parties.  `last_updated` is never older than that of its EVSEs and connectors.
 
     `coordinates` are (latitude, longitude) as decimal texts; `created_no` orders the list for partners.
+    `was_published`: every partner has been able to see it, so one that may not any more sees it removed.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Location:
     state: str | None = None
     parking_type: str | None = None
     deleted: bool = False
+    was_published: bool = False
     extra: str | None = None
 
 

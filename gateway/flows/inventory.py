@@ -111,7 +111,9 @@ class Inventory:
 
     async def _commit_location(self, location: Location) -> Location:
         evses = tuple(replace(evse, status=self._published_status(evse)) for evse in location.evses)
-        changes = await self._store.commit([SaveLocation(replace(location, evses=evses))])
+        known = self._memory.locations.get(location.id)
+        was_published = location.publish or (known is not None and (known.publish or known.was_published))
+        changes = await self._store.commit([SaveLocation(replace(location, evses=evses, was_published=was_published))])
         stored = next(change.location for change in changes if isinstance(change, SaveLocation))
         # What a station said while this commit was under way was overwritten by it.
         statuses = {evse.uid: self._published_status(evse) for evse in stored.evses}

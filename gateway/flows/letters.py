@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from gateway.core.delivery import find_session_patch, withdraw
+from gateway.core.delivery import find_session_patch
+from gateway.core.visibility import is_visible, withdraw
 from gateway.domain.cdrs import Cdr
 from gateway.domain.deliveries import MODULES, DeliveryKind, Message, PartnerAnswer, Subject, party_of_tariff
 from gateway.domain.ids import PartyId
@@ -14,7 +15,6 @@ from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
 from gateway.errors import CannotSayError
 from gateway.flows.memory import Memory
-from gateway.flows.partner_book import is_visible
 from gateway.flows.session_costs import find_cost
 from gateway.ports import Store
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.core.delivery import find_changed_parts, find_session_due
+from gateway.core.visibility import find_view, is_visible
 from gateway.domain.deliveries import (
     Delivery,
     DeliveryKind,
@@ -23,7 +24,7 @@ from gateway.domain.partners import Partner
 from gateway.domain.sessions import ChargingState, Session, SessionStatus
 from gateway.domain.tariffs import Tariff
 from gateway.flows.memory import Memory
-from gateway.flows.partner_book import is_visible, receiver_modules
+from gateway.flows.partner_book import receiver_modules
 from gateway.ports import (
     Change,
     Clock,
@@ -190,7 +191,9 @@ class Outbox:
             subjects += [tariff_subject(tariff.party, tariff.id) for tariff in memory.tariffs.values()]
         if "locations" in modules:
             subjects += [
-                location_subject(location.id) for location in memory.locations.values() if is_visible(location, partner)
+                location_subject(location.id)
+                for location in memory.locations.values()
+                if find_view(location, partner) is not None
             ]
         if "sessions" in modules:
             sessions = (session for session in memory.sessions.values() if session.partner_id == partner.id)

@@ -7,7 +7,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.domain.ids import PartyId
-from gateway.domain.locations import Location
 from gateway.domain.partners import Partner, PartnerStatus
 from gateway.errors import NotFoundError
 from gateway.ports import Change, SavePartner
@@ -96,14 +95,6 @@ def receiver_modules(partner: Partner) -> frozenset[str]:
     if partner.status is not PartnerStatus.REGISTERED:
         return frozenset()
     return frozenset(endpoint.identifier for endpoint in partner.endpoints if endpoint.role == "RECEIVER")
-
-
-def is_visible(location: Location, partner: Partner) -> bool:
-    """What is not to be published goes only to partners the operator trusts with it (helpdesk, guests' cards).
-
-    OCPI 2.2.1 mod_locations 8.3.1 `publish`
-    """
-    return location.publish or partner.sees_unpublished
 
 
 def _admissions(partner: Partner) -> list[tuple[str, Admission]]:

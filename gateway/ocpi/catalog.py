@@ -11,7 +11,7 @@ from gateway.domain.ids import PartyId
 from gateway.domain.locations import Connector, Evse, Location
 from gateway.domain.partners import Partner
 from gateway.domain.tariffs import Tariff
-from gateway.flows.partner_book import is_visible
+from gateway.flows.views import find_view
 from gateway.ocpi.envelope import UnknownLocationError
 from gateway.ports import Page, PageAsked
 
@@ -29,20 +29,21 @@ class Catalog(Protocol):
 
 
 def visible_locations(catalog: Catalog, partner: Partner, party: PartyId | None) -> Sequence[Location]:
-    """A location never goes away: one that is removed stays, with its EVSEs REMOVED."""
-    sees_all = partner.sees_unpublished
-    visible = [location for location in catalog.locations.values() if sees_all or location.publish]
+    """A location never goes away: one that is removed or withdrawn stays, with its EVSEs REMOVED."""
+    views = (find_view(location, partner) for location in catalog.locations.values())
+    visible = [location for location in views if location is not None]
     return visible if party is None else [location for location in visible if location.party == party]
 
 
 def load_location(catalog: Catalog, partner: Partner, party: PartyId | None, location_id: str) -> Location:
     """Raises UnknownLocationError, also where the caller may not see it.  Ids compare without case."""
     location = catalog.locations.get(location_id) or _same_id(
-        visible_locations(catalog, partner, party), location_id, lambda known: known.id
+        catalog.locations.values(), location_id, lambda known: known.id
     )
-    if location is None or not is_visible(location, partner) or party not in (None, location.party):
+    view = None if location is None else find_view(location, partner)
+    if view is None or party not in (None, view.party):
         raise UnknownLocationError(f"there is no location {location_id!r} here")
-    return location
+    return view
 
 
 def load_evse(location: Location, evse_uid: str) -> Evse:

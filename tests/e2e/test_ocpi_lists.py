@@ -374,7 +374,8 @@ async def test_a_visit_at_an_unpublished_location_is_billed_like_any_other(house
     await emsp.push(UID)
     await visits(house, 1, uid=UID)
 
-    assert await emsp.load("locations") == []
+    (withdrawn,) = await emsp.load("locations")
+    assert [evse["status"] for evse in withdrawn["evses"]] == ["REMOVED"]
     (session,) = await emsp.load(f"sessions?{SINCE}")
     (cdr,) = await emsp.load("cdrs")
     assert (session["location_id"], cdr["cdr_location"]["id"]) == (LOCATION, LOCATION)

@@ -401,6 +401,8 @@ async def test_a_location_that_is_withdrawn_looks_removed(house: House) -> None:
 
         assert told[-1][0] == "PUT"
         assert [evse["status"] for evse in told[-1][2]["evses"]] == ["REMOVED"]
+        (pulled,) = await emsp.pull("locations")
+        assert pulled == told[-1][2]
         assert [str(finding) for finding in emsp.violations] == []
 
 

@@ -30,7 +30,7 @@ async def list_locations(exchange: Exchange) -> Reply:
     render = exchange.version.render_location
     bodies = exchange.render_page(
         "location",
-        [(location.id, (location.last_updated, hidden), location) for location in page.items],
+        [(_key(exchange, location.id), (location.last_updated, hidden), location) for location in page.items],
         lambda location: render(without_tariffs(location, hidden)),
     )
     return exchange.reply_page(asked, page, bodies)
@@ -39,13 +39,15 @@ async def list_locations(exchange: Exchange) -> Reply:
 async def get_location(exchange: Exchange) -> Reply:
     location = load_location(exchange.edge.catalog, exchange.partner, exchange.party, exchange.path["location_id"])
     render = exchange.version.render_location
-    return _reply(exchange, "location", location.id, location.last_updated, location, render, without_tariffs)
+    return _reply(
+        exchange, "location", _key(exchange, location.id), location.last_updated, location, render, without_tariffs
+    )
 
 
 async def get_evse(exchange: Exchange) -> Reply:
     location = load_location(exchange.edge.catalog, exchange.partner, exchange.party, exchange.path["location_id"])
     evse = load_evse(location, exchange.path["evse_uid"])
-    key = (location.id, evse.uid)
+    key = _key(exchange, location.id, evse.uid)
     render = exchange.version.render_evse
     return _reply(exchange, "evse", key, location.last_updated, evse, render, evse_without_tariffs)
 
@@ -54,9 +56,14 @@ async def get_connector(exchange: Exchange) -> Reply:
     location = load_location(exchange.edge.catalog, exchange.partner, exchange.party, exchange.path["location_id"])
     evse = load_evse(location, exchange.path["evse_uid"])
     connector = load_connector(evse, exchange.path["connector_id"])
-    key = (location.id, evse.uid, connector.id)
+    key = _key(exchange, location.id, evse.uid, connector.id)
     render = exchange.version.render_connector
     return _reply(exchange, "connector", key, location.last_updated, connector, render, connector_without_tariffs)
+
+
+def _key(exchange: Exchange, *ids: str) -> Hashable:
+    """Who may not see what is unpublished sees some locations otherwise."""
+    return (exchange.partner.sees_unpublished, *ids)
 
 
 def _reply(

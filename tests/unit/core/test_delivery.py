@@ -14,8 +14,8 @@ from gateway.core.delivery import (
     find_session_due,
     find_session_patch,
     judge_answer,
-    withdraw,
 )
+from gateway.core.visibility import withdraw
 from gateway.domain.deliveries import (
     Delivery,
     DeliveryKind,

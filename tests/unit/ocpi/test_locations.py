@@ -110,6 +110,19 @@ async def test_an_unpublished_location_is_shown_only_to_partners_with_the_permis
     assert (await platform.ask("GET", f"{URL}/LOC1")).data["publish"] is False
 
 
+async def test_a_location_that_was_published_once_looks_removed_and_is_itself_to_those_who_see_it(
+    platform: Platform,
+) -> None:
+    platform.catalog.locations = locations(replace(LOCATION, publish=False, was_published=True))
+
+    (listed,) = (await platform.ask("GET", URL)).data
+    assert [evse["status"] for evse in listed["evses"]] == ["REMOVED"] * len(LOCATION.evses)
+    assert (await platform.ask("GET", f"{URL}/LOC1")).data == listed
+
+    await platform.change_partner(replace(PARTNER, sees_unpublished=True))
+    assert (await platform.ask("GET", URL)).data[0]["evses"][0]["status"] != "REMOVED"
+
+
 async def test_the_receiver_of_a_request_selects_one_of_our_parties(platform: Platform) -> None:
     belgian = replace(LOCATION, id="LOCBE", party=OTHER_OF_OURS)
     platform.catalog.locations = locations(LOCATION, belgian)

@@ -1,0 +1,30 @@
+"""What a partner may see of a location."""
+
+from dataclasses import replace
+
+from gateway.domain.locations import EvseStatus, Location
+from gateway.domain.partners import Partner
+
+
+def is_visible(location: Location, partner: Partner) -> bool:
+    """What is not to be published goes only to partners the operator trusts with it (helpdesk, guests' cards).
+
+    OCPI 2.2.1 mod_locations 8.3.1 `publish`
+    """
+    return location.publish or partner.sees_unpublished
+
+
+def find_view(location: Location, partner: Partner) -> Location | None:
+    """The location as a partner sees it: itself, withdrawn where it was published once, or not at all."""
+    if is_visible(location, partner):
+        return location
+    return withdraw(location) if location.was_published else None
+
+
+def withdraw(location: Location) -> Location:
+    """The location as a partner is to see it that may not see it any more: gone, not silent.
+
+    OCPI 2.2.1 mod_locations 8.1: nothing is deleted, its EVSEs are REMOVED.
+    """
+    removed = tuple(replace(evse, status=EvseStatus.REMOVED, override=EvseStatus.REMOVED) for evse in location.evses)
+    return replace(location, evses=removed)
