@@ -327,7 +327,8 @@ class Deliveries:
             desk.lanes[lane][head.subject] = head
             failpoint("sending-committed")
         message, answer = await self._send(partner, head, message)
-        failpoint("after-post")
+        if message.method == "POST":
+            failpoint("after-post")
         await self._act(partner, desk, (head, *covered), message, answer)
 
     async def _send(self, partner: Partner, head: Delivery, message: Message) -> tuple[Message, PartnerAnswer]:

@@ -341,8 +341,10 @@ async def test_nothing_waits_for_a_partner_that_left(house: House) -> None:
         assert shown["queued"] == []
 
 
-@pytest.mark.parametrize("failpoint", ["sending-committed", "after-post"])
-async def test_a_kill_around_a_bill_loses_nothing_and_repeats_its_bytes_alone(tmp_path: Path, failpoint: str) -> None:
+@pytest.mark.parametrize(("failpoint", "posts"), [("sending-committed", 1), ("after-post", 2)])
+async def test_a_kill_around_a_bill_loses_nothing_and_repeats_its_bytes_alone(
+    tmp_path: Path, failpoint: str, posts: int
+) -> None:
     process = GatewayProcess(House(tmp_path, FAST))
     house = process.house
     try:
@@ -353,7 +355,7 @@ async def test_a_kill_around_a_bill_loses_nothing_and_repeats_its_bytes_alone(tm
             await emsp.push_token(UID)
             await settled(house)
             assert await process.terminate() == 0
-            await process.start(failpoint if failpoint == "sending-committed" else f"{failpoint}:1")
+            await process.start(failpoint)
             with contextlib.suppress(Exception):
                 async with charger(house) as plug:
                     await plug.live(Visit(UID, now() - timedelta(hours=1)))
@@ -365,13 +367,20 @@ async def test_a_kill_around_a_bill_loses_nothing_and_repeats_its_bytes_alone(tm
             await process.start()
             async with charger(house) as plug:
                 await plug.live(Visit(UID, now() - timedelta(minutes=30), charging=timedelta(minutes=10)))
-            cdrs = await house.wait_for_cdrs(1)
+            await house.wait_for_cdrs(2)
             await settled(house)
 
             posted = [body for _, _, body in pushes(emsp, "cdrs")]
-            by_id = {cdr["id"]: [body for body in posted if body["id"] == cdr["id"]] for cdr in cdrs}
-            assert all(bodies for bodies in by_id.values())
-            assert all(body == bodies[0] for bodies in by_id.values() for body in bodies)
+            first, second = posted[0], posted[-1]
+            assert posted == [first] * posts + [second]
+            assert first["id"] != second["id"]
+            for bill in (first, second):
+                told = [
+                    segments[0]
+                    for _, segments, body in pushes(emsp)
+                    if body and (body.get("session_id") == bill["session_id"] or segments[-1] == bill["session_id"])
+                ]
+                assert told == sorted(told, reverse=True), "a session before its bill"
             assert [str(finding) for finding in emsp.violations] == []
     finally:
         await process.close()
