@@ -178,16 +178,20 @@ _PAGE_OF_PARTY = _page(_OF_PARTY)
 
 
 # What still waits for a partner, or was refused, it has not had, though the bytes are kept since they were sent.
-_PUSHED = select(outbox).where(outbox.c.kind == literal_column(f"'{DeliveryKind.CDR.value}'")).subquery()
+_KIND: Any = literal_column(f"'{DeliveryKind.CDR.value}'")
+_PUSH_STATE = (
+    select(outbox.c.state)
+    .where(outbox.c.partner_id == cdrs.c.owner, outbox.c.kind == _KIND, outbox.c.object_id == cdrs.c.id)
+    .scalar_subquery()
+)
 _BILLED = compiled(
     select(
         cdrs.c.body,
         cdrs.c.ordinal,
         cdrs.c.last_updated_us,
         exists().where(cdr_renderings.c.cdr_id == cdrs.c.id),
-        _PUSHED.c.state,
+        _PUSH_STATE,
     )
-    .join_from(cdrs, _PUSHED, (_PUSHED.c.object_id == cdrs.c.id) & (_PUSHED.c.partner_id == cdrs.c.owner), isouter=True)
     .where(cdrs.c.ended_us >= bindparam("from_us"), cdrs.c.ended_us < bindparam("to_us"))
     .order_by(cdrs.c.owner, cdrs.c.ordinal)
 )
