@@ -37,6 +37,7 @@ from gateway.flows.timekeeper import Timekeeper
 from gateway.flows.token_pulls import TokenPulls
 from gateway.flows.tokens import TokenInbox
 from gateway.flows.trace import TraceRing
+from gateway.flows.withheld import WithheldBook
 from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.exchange import VERSIONS_PATH, Edge, PageLimits
 from gateway.ocpi.postman import OcpiPostman
@@ -113,6 +114,7 @@ class Gateway:
             timeout_s=config.ocpi.request_timeout_s,
         )
         self._stack.push_async_callback(client.close)
+        withheld = WithheldBook(clock)
         registration = Registration(
             store=store,
             partners=partners,
@@ -167,7 +169,7 @@ class Gateway:
         self._stack.push_async_callback(_cancelled, asyncio.create_task(keeper.run()))
 
         renderings = Renderings()
-        postman = OcpiPostman(client, memory, renderings, clock)
+        postman = OcpiPostman(client, memory, renderings, withheld, clock, parties_of(config))
         deliveries = Deliveries(
             store=store,
             partners=partners,
@@ -191,6 +193,7 @@ class Gateway:
                 secrets=secrets,
                 clock=clock,
                 trace=trace,
+                withheld=withheld,
                 parties=parties_of(config),
                 public_url=public_url,
                 limits=_page_limits(config),
@@ -238,6 +241,7 @@ class Gateway:
                     doubt_rules=doubt_rules_of(config),
                 ),
                 sealing=sealing,
+                withheld=withheld,
                 versions_url=public_url + VERSIONS_PATH,
                 report_health=self._report_health,
             )

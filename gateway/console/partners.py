@@ -1,5 +1,6 @@
 """`/partners`: eMSPs and hubs; secrets are shown once, when they are made."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from aiohttp import web
@@ -9,14 +10,16 @@ from gateway.console.answers import answer
 from gateway.console.bodies import parse_model, read_object
 from gateway.console.fields import Strict, String100, Url
 from gateway.console.parts import PARTS
+from gateway.domain.ids import PartyId, party_id_of
 from gateway.domain.partners import Partner
-from gateway.errors import NotFoundError
+from gateway.errors import NotFoundError, WireError
 from gateway.flows.registration import Manners
 
 HostPattern = Annotated[
     str, StringConstraints(pattern=r"^(\*|(\*\.)?[A-Za-z0-9._-]{1,250}|[0-9A-Fa-f:.]{2,45})$", to_lower=True)
 ]
 """A host name or address, "*.example.com" for all names below that one, or "*" for any."""
+PartyText5 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}[*-]?[A-Za-z0-9]{3}$")]
 
 
 class MannersInput(Strict):
@@ -28,9 +31,17 @@ class MannersInput(Strict):
     hosts: tuple[HostPattern, ...] | None = None
     ask_unknown: bool | None = None
     pulls_tokens: bool | None = None
+    whole_seconds: bool | None = None
+    parks_when_curtailed: bool | None = None
+    our_party: PartyText5 | None = None
 
-    @property
-    def manners(self) -> Manners:
+    def manners(self, ours: Sequence[PartyId]) -> Manners:
+        """Raises WireError where `our_party` is not one of `ours`."""
+        party = None
+        if self.our_party is not None:
+            party = party_id_of(self.our_party[:2], self.our_party[-3:])
+            if party not in ours:
+                raise WireError("$.our_party", f"{party} is not one of ours: {', '.join(map(str, ours))}")
         return Manners(
             name=self.name,
             sees_unpublished=self.sees_unpublished,
@@ -38,6 +49,9 @@ class MannersInput(Strict):
             hosts=self.hosts,
             ask_unknown=self.ask_unknown,
             pulls_tokens=self.pulls_tokens,
+            whole_seconds=self.whole_seconds,
+            parks_when_curtailed=self.parks_when_curtailed,
+            our_party=party,
         )
 
 
@@ -75,10 +89,12 @@ async def post_partner(request: web.Request) -> web.Response:
             role=given.role,
             versions_url=given.versions_url,
             token=given.token,
-            manners=given.manners,
+            manners=given.manners(parts.registration.parties),
         )
         return answer(_render_partner(partner), 201)
-    partner, token_a = await parts.registration.invite(given.name, given.role, given.manners)
+    partner, token_a = await parts.registration.invite(
+        given.name, given.role, given.manners(parts.registration.parties)
+    )
     return answer(_render_invitation(partner, token_a, parts.versions_url), 201)
 
 
@@ -86,7 +102,8 @@ async def put_partner(request: web.Request) -> web.Response:
     """Change its name, what it sees, or how it is called; the rest is its registration."""
     partner_id = _load(request).id
     given = parse_model(MannersInput, await read_object(request))
-    return answer(_render_partner(await request.app[PARTS].registration.change(partner_id, given.manners)))
+    manners = given.manners(request.app[PARTS].registration.parties)
+    return answer(_render_partner(await request.app[PARTS].registration.change(partner_id, manners)))
 
 
 async def post_invitation(request: web.Request) -> web.Response:
@@ -94,6 +111,28 @@ async def post_invitation(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     partner, token_a = await parts.registration.invite_again(_load(request).id)
     return answer(_render_invitation(partner, token_a, parts.versions_url), 201)
+
+
+async def post_renewal(request: web.Request) -> web.Response:
+    """Fresh credentials both ways, in the highest version that both speak by now."""
+    return answer(_render_partner(await request.app[PARTS].registration.renew(_load(request).id)))
+
+
+async def list_withheld(request: web.Request) -> web.Response:
+    """What partners do not get of our objects, because their version of OCPI has no words for it."""
+    return answer(
+        [
+            {
+                "kind": entry.kind,
+                "id": entry.id,
+                "version": entry.version,
+                "what": "all" if entry.is_whole_object else "parts",
+                "reasons": list(entry.reasons),
+                "at": entry.at,
+            }
+            for entry in request.app[PARTS].withheld.all()
+        ]
+    )
 
 
 async def delete_partner(request: web.Request) -> web.Response:
@@ -140,6 +179,9 @@ def _render_partner(partner: Partner) -> dict[str, Any]:
         "ask_unknown": partner.ask_unknown,
         "pulls_tokens": partner.pulls_tokens,
         "tokens_pulled_until": partner.tokens_pulled_until,
+        "whole_seconds": partner.whole_seconds,
+        "parks_when_curtailed": partner.parks_when_curtailed,
+        "our_party": str(partner.our_party) if partner.our_party else None,
         "created_at": partner.created_at,
         "last_updated": partner.last_updated,
     }
@@ -152,4 +194,6 @@ ROUTES = (
     ("PUT", "partners/{partner_id}", put_partner),
     ("DELETE", "partners/{partner_id}", delete_partner),
     ("POST", "partners/{partner_id}/invitations", post_invitation),
+    ("POST", "partners/{partner_id}/renewals", post_renewal),
+    ("GET", "withheld", list_withheld),
 )

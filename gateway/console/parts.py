@@ -14,6 +14,7 @@ from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
 from gateway.flows.sealing import Sealing
 from gateway.flows.signatures import Signatures
+from gateway.flows.withheld import WithheldBook
 from gateway.ports import Clock, Stations, Store, Trace
 
 
@@ -44,6 +45,7 @@ class Parts:
     signatures: Signatures
     corrections: Corrections
     sealing: Sealing
+    withheld: WithheldBook
     versions_url: str
     report_health: Callable[[], Awaitable[HealthReport]]
 

@@ -87,6 +87,11 @@ def price_cuts_of(terms: Terms) -> Cuts:
 
     None where nothing can be priced yet, or for good: then the session is held anyhow, and says why.
     """
+    cuts = _tariff_cuts_of(terms)
+    return replace(cuts, parks_when_curtailed=True) if terms.parks_when_curtailed else cuts
+
+
+def _tariff_cuts_of(terms: Terms) -> Cuts:
     tariff, place = terms.tariff, terms.place
     if tariff is None or place is None or not tariff.has_restrictions:
         return NO_CUTS

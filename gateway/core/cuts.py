@@ -29,6 +29,9 @@ class Cuts:
 
     `times` are local times of day at which something begins or ends on any day, `dates` local days at whose beginning
     it does; `durations_s` count from the start of the session, `energies_wh` from its first Wh.
+
+    `parks_when_curtailed` is no boundary but what the time is billed as while the station gives no power: PARKING_TIME
+    as older editions of OCPI had it, else TIME (OCPI 2.2.1 and 2.3.0 mod_cdrs, notes of 2026-05).
     """
 
     zone: ZoneInfo | None = None
@@ -38,6 +41,7 @@ class Cuts:
     energies_wh: tuple[Decimal, ...] = ()
     powers_kw: tuple[Decimal, ...] = ()
     currents_a: tuple[Decimal, ...] = ()
+    parks_when_curtailed: bool = False
 
     @property
     def has_clock(self) -> bool:
@@ -54,8 +58,9 @@ class Cuts:
 
     @property
     def is_empty(self) -> bool:
-        """Do the prices stay the same whatever happens?"""
-        return not (self.has_clock or self.has_flow or self.durations_s or self.energies_wh)
+        """Is a session folded as if it had no price?"""
+        is_steady = not (self.has_clock or self.has_flow or self.durations_s or self.energies_wh)
+        return is_steady and not self.parks_when_curtailed
 
 
 NO_CUTS = Cuts()

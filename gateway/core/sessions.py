@@ -179,7 +179,7 @@ def _take(draft: _Draft, point: Point, cuts: Cuts) -> None:
     if isinstance(said, Decimal):
         _take_register(draft, at, said, cuts)
     elif isinstance(said, ChargingState):
-        _take_state(draft, at, said)
+        _take_state(draft, at, said, cuts)
     elif said is None:
         _take_driver(draft, at)
     elif isinstance(said, Sourced):
@@ -201,26 +201,28 @@ def _take_end(draft: _Draft, fact: Fact) -> None:
         draft.flags |= {"abandoned"}
 
 
-def _take_state(draft: _Draft, at: datetime, state: ChargingState) -> None:
+def _take_state(draft: _Draft, at: datetime, state: ChargingState, cuts: Cuts) -> None:
     if state is draft.charging_state:
         return
     has_charged = draft.energy_wh > 0 or draft.charging_state in _AFTER_CHARGE
-    draft.periods = cut_period(draft.periods, at, _phase_of(state, has_charged=has_charged))
+    draft.periods = cut_period(draft.periods, at, _phase_of(state, cuts, has_charged=has_charged))
     draft.charging_state = state
 
 
 _AFTER_CHARGE = (ChargingState.CHARGING, ChargingState.SUSPENDED_EV, ChargingState.SUSPENDED_EVSE)
 
 
-def _phase_of(state: ChargingState, *, has_charged: bool) -> Phase:
+def _phase_of(state: ChargingState, cuts: Cuts, *, has_charged: bool) -> Phase:
     """OCPI PARKING_TIME is time in which the *vehicle* asks for no power; our own curtailment is TIME (mod_cdrs,
-    2026-05).
+    2026-05), unless the partner reads it as older editions had it: time without charging.
 
     A car that is connected and has not charged yet is about to: TIME.
     """
     if state in (ChargingState.SUSPENDED_EV, ChargingState.IDLE):
         return Phase.PARKING
     if state is ChargingState.EV_CONNECTED and has_charged:
+        return Phase.PARKING
+    if state is ChargingState.SUSPENDED_EVSE and cuts.parks_when_curtailed:
         return Phase.PARKING
     return Phase.CHARGING
 

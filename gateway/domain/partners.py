@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from gateway.domain.ids import PartyId
 
+HUB = "HUB"
+"""The role of a partner that speaks for parties behind it."""
+
 
 class PartnerStatus(StrEnum):
     INVITED = "INVITED"
@@ -43,6 +46,9 @@ class Partner:
     the host of `versions_url` (`core.hosts` says how they are written).  `ask_unknown`: it is asked about cards that
     nobody has told us of; `pulls_tokens`: it does not push its tokens, its list is pulled, and known up to
     `tokens_pulled_until`.
+    `whole_seconds`: it reads no fractions of seconds.  `parks_when_curtailed`: it reads PARKING_TIME as OCPI had it
+    before 2026-05, as time without charging, whoever the cause.  `our_party`: the one party of ours that it knows, in a
+    version whose credentials name one party only (None: the first).
     """
 
     id: str
@@ -66,4 +72,7 @@ class Partner:
     ask_unknown: bool = False
     pulls_tokens: bool = False
     tokens_pulled_until: datetime | None = None
+    whole_seconds: bool = False
+    parks_when_curtailed: bool = False
+    our_party: PartyId | None = None
     revision: int = 0

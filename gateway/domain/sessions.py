@@ -138,6 +138,7 @@ class Terms:
     """What was agreed when a session began; copied then, and billed by.
 
     `round_to`: the decimals to which the party rounds the totals of its bills; None: as many as a CDR can tell.
+    `parks_when_curtailed`: time in which the station gives no power is billed as parking, as the partner has it.
     """
 
     place: Place | None = None
@@ -146,6 +147,7 @@ class Terms:
     auth_method: AuthMethod = AuthMethod.WHITELIST
     authorization_reference: str | None = None
     round_to: int | None = None
+    parks_when_curtailed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

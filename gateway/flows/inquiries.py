@@ -30,8 +30,8 @@ from gateway.domain.tokens import (
 from gateway.errors import ConflictError, PartnerError
 from gateway.flows.masking import mask_uid
 from gateway.flows.memory import Memory
+from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import PartnerBook, find_endpoint
-from gateway.flows.registration import Access
 from gateway.ports import Clock
 
 log = structlog.get_logger(__name__)

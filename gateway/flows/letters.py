@@ -1,15 +1,17 @@
 """The requests that tell a partner of an object as it is now."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from gateway.core.delivery import find_session_patch
 from gateway.core.visibility import is_visible, withdraw
-from gateway.domain.cdrs import Cdr
+from gateway.domain.cdrs import Cdr, Totals
 from gateway.domain.deliveries import MODULES, DeliveryKind, Message, PartnerAnswer, Subject, party_of_tariff
 from gateway.domain.ids import PartyId
 from gateway.domain.locations import Connector, Evse, Location
-from gateway.domain.money import Price
 from gateway.domain.partners import Partner
 from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
@@ -19,16 +21,32 @@ from gateway.flows.session_costs import find_cost
 from gateway.ports import Store
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idiom:
+    """How a partner is told of objects in its version.
+
+    `party`: the one of our parties that it knows, None: all; `says_unpublished`: it can be told not to show a location;
+    `patches_sessions`: a session's progress may be a PATCH.
+    """
+
+    party: PartyId | None = None
+    says_unpublished: bool = True
+    patches_sessions: bool = True
+
+
 class Postman(Protocol):
     """Speaks to the receivers of partners, in the version of each."""
 
     def render(
-        self, version: str, item: Location | Evse | Connector | Tariff | Session | Cdr, cost: Price | None = None
+        self, version: str, item: Location | Evse | Connector | Tariff | Session | Cdr, totals: Totals | None = None
     ) -> dict[str, Any]:
-        """An object as that version tells it; `cost` of a session.  Raises CannotSayError."""
+        """An object as that version tells it; `totals` of a session.  Raises CannotSayError."""
 
-    def dump(self, rendered: dict[str, Any]) -> bytes:
-        """The bytes that are sent."""
+    def dump(self, partner: Partner, rendered: dict[str, Any]) -> bytes:
+        """The bytes that are sent, in the partner's dialect."""
+
+    def idiom_of(self, partner: Partner) -> Idiom:
+        """What the partner's version sets for telling it anything."""
 
     async def send(self, partner: Partner, token: str, message: Message) -> PartnerAnswer:
         """One request.  Where no answer came, `http_status` is 0 and the message says why."""
@@ -49,6 +67,11 @@ class Letters:
 
     async def compose(self, partner: Partner, subject: Subject, *, whole: bool = False) -> Message | None:
         """The message for a delivery; None where there is nothing to tell.  `whole`: a PUT of the whole object."""
+        message = await self._compose(partner, subject, whole=whole)
+        known = self._postman.idiom_of(partner).party
+        return message if message is None or known in (None, message.owner) else None
+
+    async def _compose(self, partner: Partner, subject: Subject, *, whole: bool) -> Message | None:
         if subject.kind is DeliveryKind.TARIFF:
             return self._compose_tariff(partner, subject)
         if subject.kind is DeliveryKind.SESSION:
@@ -60,6 +83,8 @@ class Letters:
     def on_delivered(self, partner: Partner, subject: Subject, message: Message) -> None:
         """The partner has it now."""
         if subject.kind is not DeliveryKind.SESSION or not isinstance(message.body, dict):
+            return
+        if not self._postman.idiom_of(partner).patches_sessions:
             return
         key = (partner.id, subject.object_id)
         if message.body.get("end_date_time") is not None:
@@ -74,7 +99,10 @@ class Letters:
         if location is None:
             return None
         path = (*_owner_path(location.party), location.id)
-        if not is_visible(location, partner):
+        idiom = self._postman.idiom_of(partner)
+        if not is_visible(location, partner if idiom.says_unpublished else replace(partner, sees_unpublished=False)):
+            if not idiom.says_unpublished and not location.was_published:
+                return None
             location, whole = withdraw(location), True
         if whole or subject.kind is DeliveryKind.LOCATION:
             return self._message("PUT", partner, subject, location.party, path, self._say(partner, location))
@@ -118,6 +146,8 @@ class Letters:
         body = self._postman.render(partner.version or "", session, find_cost(session))
         party = session.terms.place.location.party
         path = (*_owner_path(party), session_id)
+        if not self._postman.idiom_of(partner).patches_sessions:
+            whole = True
         patch = None if whole else find_session_patch(self._told.get((partner.id, session_id)), body)
         method, body = ("PUT", body) if patch is None else ("PATCH", dict(patch))
         return self._message(method, partner, subject, party, path, body, to=session.terms.token.party)
@@ -127,17 +157,18 @@ class Letters:
         cdr = await self._store.find_cdr(subject.object_id)
         if cdr is None:
             return None
-        body = await self._load_bytes(partner.version or "", cdr)
+        body = await self._load_bytes(partner, cdr)
         to = None if cdr.terms.token is None else cdr.terms.token.party
         return self._message("POST", partner, subject, cdr.party, (), body, to=to)
 
-    async def _load_bytes(self, version: str, cdr: Cdr) -> bytes:
+    async def _load_bytes(self, partner: Partner, cdr: Cdr) -> bytes:
+        version = partner.version or ""
         for _ in range(2):
             shown = await self._store.load_shown_cdr(cdr.id)
             kept = next((one.body for one in shown if one.version == version), None)
             if kept is not None:
                 return kept
-            body = self._postman.dump(self._postman.render(version, cdr))
+            body = self._postman.dump(partner, self._postman.render(version, cdr))
             await self._store.save_cdr_renderings(version, [(cdr.id, body)])
         raise AssertionError(f"the bytes of CDR {cdr.id} were not kept")
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.domain.ids import PartyId
-from gateway.domain.partners import Partner, PartnerStatus
+from gateway.domain.partners import HUB, Partner, PartnerRole, PartnerStatus
 from gateway.errors import NotFoundError
 from gateway.ports import Change, SavePartner
 
@@ -68,7 +68,7 @@ class PartnerBook:
         return partner, admission
 
     def find_by_party(self, party: PartyId) -> Partner | None:
-        """The registered partner one of whose roles is this party."""
+        """The registered partner one of whose roles is this party; before a hub that it is only reached through."""
         partner_id = self._by_party.get(party)
         return self._partners[partner_id] if partner_id else None
 
@@ -78,8 +78,17 @@ class PartnerBook:
         for partner in self._partners.values():
             for token_hash, admission in _admissions(partner):
                 self._by_hash[token_hash] = (partner.id, admission)
-            if partner.status is PartnerStatus.REGISTERED:
-                self._by_party.update((role.party, partner.id) for role in partner.roles)
+        registered = [partner for partner in self._partners.values() if partner.status is PartnerStatus.REGISTERED]
+        for own in (False, True):  # who is connected directly counts more than a hub it can be reached through
+            for partner in registered:
+                self._by_party.update(
+                    (role.party, partner.id) for role in partner.roles if is_own(partner, role) is own
+                )
+
+
+def is_own(partner: Partner, role: PartnerRole) -> bool:
+    """Is it the partner's own role, and not that of a party behind it?  OCPI 2.3.0 credentials 7.3.1"""
+    return role.role == HUB or all(known.role != HUB for known in partner.roles)
 
 
 def find_endpoint(partner: Partner, identifier: str, role: str | None = None) -> str | None:

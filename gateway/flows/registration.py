@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from typing import Protocol
 from weakref import WeakValueDictionary
 
 import structlog
 
-from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerStatus
+from gateway.domain.ids import PartyId
+from gateway.domain.partners import HUB, Partner, PartnerRole, PartnerStatus
 from gateway.errors import ConflictError, PartnerError, RevisionConflictError
-from gateway.flows.partner_book import Admission, PartnerBook, find_endpoint
-from gateway.flows.partner_urls import Fault as Fault
-from gateway.flows.partner_urls import check_host
+from gateway.flows.partner_api import CREDENTIALS, Access, Credentials, Offer, PartnerApi, look_up, negotiate
+from gateway.flows.partner_book import Admission, PartnerBook, find_endpoint, is_own
+from gateway.flows.partner_urls import Fault, check_host
 from gateway.ports import Change, Clock, DropPartnerTokens, Ids, SavePartner, Secrets, Store
 
 log = structlog.get_logger(__name__)
 
-CREDENTIALS = "credentials"
 OLD_TOKEN_S = 86_400
 
 
@@ -40,29 +39,14 @@ class AlreadyRegisteredError(ConflictError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """What two platforms exchange: a token for the other to call with, where to begin, and who is here."""
-
-    token: str
-    url: str
-    roles: tuple[PartnerRole, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """How we call a partner; `raw` for one that does not decode Base64 in the Authorization header."""
-
-    token: str
-    raw: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Manners:
     """What the operator decides about a partner; None leaves it as it is.
 
     `sees_unpublished`: it gets locations with `publish` false too; `raw_token`: our token is sent to it as it is;
     `hosts`: where its URLs may lead beside the host of its versions URL; `ask_unknown`: it is asked about unknown
-    cards; `pulls_tokens`: its list of tokens is pulled.
+    cards; `pulls_tokens`: its list of tokens is pulled; `whole_seconds`: its times have no fractions;
+    `parks_when_curtailed`: it reads PARKING_TIME as time without charging; `our_party`: which of our parties it knows,
+    in a version whose credentials name one.
     """
 
     name: str | None = None
@@ -71,25 +55,9 @@ class Manners:
     hosts: tuple[str, ...] | None = None
     ask_unknown: bool | None = None
     pulls_tokens: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionLink:
-    number: str
-    url: str
-
-
-class PartnerApi(Protocol):
-    """The registration calls on a partner's platform.  All raise PartnerError, its kind a `Fault`."""
-
-    async def fetch_versions(self, url: str, access: Access) -> Sequence[VersionLink]: ...
-    async def fetch_endpoints(self, link: VersionLink, access: Access) -> Sequence[Endpoint]: ...
-    async def send_credentials(
-        self, method: str, version: str, url: str, access: Access, credentials: Credentials
-    ) -> Credentials: ...
-    async def delete_credentials(self, url: str, access: Access) -> None: ...
-    def choose_version(self, offered: Iterable[str]) -> str | None:
-        """The highest version that we speak too."""
+    whole_seconds: bool | None = None
+    parks_when_curtailed: bool | None = None
+    our_party: PartyId | None = None
 
 
 class Registration:
@@ -118,6 +86,11 @@ class Registration:
         self._roles = roles
         self._old_token = timedelta(seconds=old_token_s)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @property
+    def parties(self) -> tuple[PartyId, ...]:
+        """Ours."""
+        return tuple(role.party for role in self._roles)
 
     # --- the operator's side
 
@@ -193,11 +166,53 @@ class Registration:
             if partner.status is PartnerStatus.REGISTERING:
                 await self._withdraw(partner.id)
 
+    async def renew(self, partner_id: str) -> Partner:
+        """Update our credentials at a partner: fresh tokens both ways, in the highest version both speak by now.
+
+        All else stays: its tokens, what it sees, its sessions and CDRs.  Our new token opens versions and credentials
+        until the partner has answered; then it is the current one, and the one before is valid until it is first used.
+        Raises NotRegisteredError, and PartnerError saying what failed where: then nothing has changed.
+        """
+        async with self._lock(partner_id):
+            partner = self._partners.load(partner_id)
+            if partner.status is not PartnerStatus.REGISTERED:
+                raise NotRegisteredError(f"partner {partner.name} is not registered")
+            offer = await negotiate(self._api, partner, self.access(partner).token)
+            ours, invitation = self._secrets.new_token(), partner.token_a_hash
+            await self._change(partner_id, lambda known: replace(known, token_a_hash=self._hash(ours)))
+            try:
+                theirs = await self._api.send_credentials(
+                    "PUT", offer.version, offer.url, offer.access, self.show(ours, partner)
+                )
+                self._check_parties(partner_id, theirs.roles)
+                access = replace(offer.access, token=theirs.token)
+                theirs = replace(theirs, url=_own_url(partner, theirs.url))
+
+                def renewed(known: Partner) -> Partner:
+                    return replace(
+                        self._registered(known, theirs, offer, access),
+                        token_a_hash=invitation,
+                        token_hash=self._hash(ours),
+                        old_token_hash=known.token_hash,
+                        old_token_until=self._clock.now() + self._old_token,
+                    )
+
+                partner = await self._change(partner_id, renewed)
+            except BaseException:
+                await asyncio.shield(self._change(partner_id, lambda known: replace(known, token_a_hash=invitation)))
+                raise
+        log.info("credentials at partner renewed", partner_id=partner_id, name=partner.name, version=partner.version)
+        return partner
+
     # --- the partner's side
 
-    def show(self, token: str) -> Credentials:
-        """Our credentials; `token` is the one the caller used, for we keep only its hash."""
-        return Credentials(token=token, url=self._versions_url, roles=self._roles)
+    def show(self, token: str, partner: Partner) -> Credentials:
+        """Our credentials; `token` is the one the caller used, for we keep only its hash.
+
+        The party that the partner knows comes first: some versions name that one alone.
+        """
+        roles = sorted(self._roles, key=lambda role: role.party != partner.our_party)
+        return Credentials(token=token, url=self._versions_url, roles=tuple(roles))
 
     def check_may_post(self, partner_id: str, used: str) -> None:
         """Only token A registers.  Raises AlreadyRegisteredError."""
@@ -253,16 +268,12 @@ class Registration:
         """Look at the partner's platform with its token, then take its credentials and give it ours."""
         self._check_parties(partner_id, theirs.roles)
         partner = self._partners.load(partner_id)
-        links, access = await self._fetch_versions(theirs.url, theirs.token, raw=partner.raw_token)
-        link = next((link for link in links if link.number == version), None)
-        if link is None:
-            raise PartnerError(Fault.NO_VERSION, f"{theirs.url} does not list version {version}")
-        endpoints = await self._fetch_endpoints(replace(partner, versions_url=theirs.url), link, access)
+        offer = await look_up(self._api, partner, version, theirs.url, theirs.token)
         token = self._secrets.new_token()
 
         def adopted(partner: Partner) -> Partner:
             return replace(
-                self._registered(partner, theirs, version, endpoints, access),
+                self._registered(partner, theirs, offer, offer.access),
                 token_a_hash=None,
                 token_hash=self._hash(token),
                 old_token_hash=keep,
@@ -272,86 +283,55 @@ class Registration:
         partner = await self._change(partner_id, adopted)
         event = "partner updated its credentials" if keep else "partner registered"
         log.info(event, partner_id=partner_id, name=partner.name, version=version)
-        return self.show(token)
+        return self.show(token, partner)
 
     async def _hand_over(self, partner: Partner, token_a: str, ours: str) -> Partner:
-        assert partner.versions_url is not None
-        links, access = await self._fetch_versions(partner.versions_url, token_a, raw=partner.raw_token)
-        version = self._api.choose_version(link.number for link in links)
-        if version is None:
-            offered = ", ".join(link.number for link in links) or "none"
-            raise PartnerError(
-                Fault.NO_VERSION, f"{partner.versions_url} offers no version we speak (it offers {offered})"
-            )
-        link = next(link for link in links if link.number == version)
-        endpoints = await self._fetch_endpoints(partner, link, access)
-        url = next(endpoint.url for endpoint in endpoints if endpoint.identifier == CREDENTIALS)
-        theirs = await self._api.send_credentials("POST", version, url, access, self.show(ours))
-        access = replace(access, token=theirs.token)
+        offer = await negotiate(self._api, partner, token_a)
+        theirs = await self._api.send_credentials(
+            "POST", offer.version, offer.url, offer.access, self.show(ours, partner)
+        )
+        access = replace(offer.access, token=theirs.token)
         theirs = replace(theirs, url=_own_url(partner, theirs.url))
         try:
             self._check_parties(partner.id, theirs.roles)
-            return await self._change(
-                partner.id, lambda known: self._registered(known, theirs, version, endpoints, access)
-            )
+            return await self._change(partner.id, lambda known: self._registered(known, theirs, offer, access))
         except ConflictError:
             # The partner counts us as registered already.
             with contextlib.suppress(PartnerError):
-                await self._api.delete_credentials(url, access)
+                await self._api.delete_credentials(offer.url, access)
             raise
-
-    async def _fetch_versions(self, url: str, token: str, *, raw: bool) -> tuple[Sequence[VersionLink], Access]:
-        """Versions of a partner, and how it wants to be called: as we know it (`raw`), else the other way.
-
-        Many platforms do not decode the token.  OCPI 2.2.1 transport_and_format "Authorization header"
-        """
-        known = Access(token=token, raw=raw)
-        try:
-            return await self._api.fetch_versions(url, known), known
-        except PartnerError as error:
-            if error.kind != Fault.UNAUTHORIZED:
-                raise
-            other = replace(known, raw=not raw)
-            try:
-                return await self._api.fetch_versions(url, other), other
-            except PartnerError:
-                raise error from None
-
-    async def _fetch_endpoints(self, partner: Partner, link: VersionLink, access: Access) -> tuple[Endpoint, ...]:
-        """The endpoints of a version, all of them on hosts of the partner."""
-        check_host(partner, link.url)
-        endpoints = tuple(await self._api.fetch_endpoints(link, access))
-        for endpoint in endpoints:
-            check_host(partner, endpoint.url)
-        if not any(endpoint.identifier == CREDENTIALS for endpoint in endpoints):
-            raise PartnerError(Fault.NO_ENDPOINTS, f"{link.url} lists no credentials endpoint")
-        return endpoints
 
     def _registered(
         self,
         partner: Partner,
         theirs: Credentials,
-        version: str,
-        endpoints: tuple[Endpoint, ...],
+        offer: Offer,
         access: Access,
     ) -> Partner:
+        """The partner as it is from now on; what the operator decided about it stays, in whatever version."""
         return replace(
             partner,
             status=PartnerStatus.REGISTERED,
             versions_url=theirs.url,
             outbound_token=self._secrets.encrypt(theirs.token),
             raw_token=access.raw,
-            version=version,
-            roles=theirs.roles,
-            endpoints=endpoints,
+            version=offer.version,
+            roles=tuple(replace(role, role=role.role or partner.role) for role in theirs.roles),
+            endpoints=offer.endpoints,
             tokens_pulled_until=None,
         )
 
-    def _check_parties(self, partner_id: str, roles: Iterable[PartnerRole]) -> None:
-        """Two partners with one party could read each other's sessions."""
+    def _check_parties(self, partner_id: str, roles: Sequence[PartnerRole]) -> None:
+        """Two partners with one party could read each other's sessions.
+
+        The parties behind a hub are no obstacle: who is connected to us directly speaks for itself.
+        """
+        is_hub = any(role.role == HUB for role in roles)
         for role in roles:
             owner = self._partners.find_by_party(role.party)
-            if owner is not None and owner.id != partner_id:
+            if owner is None or owner.id == partner_id or (is_hub and role.role != HUB):
+                continue
+            if any(known.party == role.party and is_own(owner, known) for known in owner.roles):
                 raise ConflictError(
                     f"party {role.party.country_code}/{role.party.party_id} is connected to us by another platform"
                 )

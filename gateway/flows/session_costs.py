@@ -6,11 +6,11 @@ from decimal import Decimal
 from gateway.core.cdrs import bill_session, places_of
 from gateway.core.pricing import state_totals
 from gateway.core.restrictions import UnpriceableError
-from gateway.domain.money import Price
+from gateway.domain.cdrs import Totals
 from gateway.domain.sessions import Session, SessionStatus
 
 
-def find_cost(session: Session) -> Price | None:
+def find_cost(session: Session) -> Totals | None:
     """The cost as if the session had ended with its latest fact; for one that has ended that of its CDR.
 
     None where nothing can be said: without a tariff that can be priced, and as long as a running session costs
@@ -21,10 +21,10 @@ def find_cost(session: Session) -> Price | None:
         return None
     try:
         _, bill = bill_session(terms.place, terms.tariff, ledger, ledger.ended_at or ledger.last_at)
-        cost = state_totals(bill, places_of(terms)).cost
+        totals = state_totals(bill, places_of(terms))
     except UnpriceableError:
         return None
-    return None if session.is_open and cost.before_taxes == Decimal(0) else cost
+    return None if session.is_open and totals.cost.before_taxes == Decimal(0) else totals
 
 
 class CostsTold:
@@ -58,5 +58,5 @@ class CostsTold:
         self._due.pop(session_id, None)
 
 
-def _with_taxes(cost: Price | None) -> Decimal | None:
-    return None if cost is None else cost.with_taxes
+def _with_taxes(totals: Totals | None) -> Decimal | None:
+    return None if totals is None else totals.cost.with_taxes

@@ -14,8 +14,8 @@ import structlog
 from gateway.domain.partners import Partner, PartnerStatus
 from gateway.domain.tokens import Token
 from gateway.errors import ConflictError, PartnerError, RevisionConflictError, StoreDownError
+from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import PartnerBook, find_endpoint
-from gateway.flows.registration import Access
 from gateway.flows.tokens import TokenInbox
 from gateway.ports import Clock, SavePartner, Store
 

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from gateway.domain.ids import PartyId, party_id_of
-from gateway.domain.partners import Partner
+from gateway.domain.partners import HUB, Partner
 from gateway.domain.tokens import Token
 from gateway.errors import ForbiddenError, NotFoundError, WireError
 from gateway.flows.masking import mask_uid
@@ -22,7 +22,6 @@ from gateway.ports import SaveToken, Store
 log = structlog.get_logger(__name__)
 
 DEFAULT_TYPE = "RFID"
-HUB = "HUB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +35,12 @@ class TokenKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPatch:
-    """`changes` are fields of Token with their new values; `identity` what the body repeats of the key, as texts."""
+    """`changes` are fields of Token with their new values; `identity` what the body repeats of the key, as texts.
 
-    last_updated: datetime
+    `last_updated` None: not told, so it counts as newer than what we have.
+    """
+
+    last_updated: datetime | None
     changes: Mapping[str, Any]
     identity: Mapping[str, str] = field(default_factory=dict)
 
@@ -82,7 +84,7 @@ class TokenInbox:
         _check_identity(key, patch.identity)
         async with self._lock(key):
             stored = await self._load(partner, key)
-            token = replace(stored, **patch.changes, last_updated=patch.last_updated)
+            token = replace(stored, **patch.changes, last_updated=patch.last_updated or stored.last_updated)
             if not _is_stale(token, stored):
                 await self._save(token)
 

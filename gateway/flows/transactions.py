@@ -249,9 +249,11 @@ class Transactions:
         return choose_tariff(known, at, types_for(token_type=None if token is None else token.type))
 
     def _identify(self, session: Session, id_token: IdToken | None, authorization: Authorization) -> Session:
-        """The session of this driver, at the price that the plug has for him."""
+        """The session of this driver, at the price that the plug has for him, as his provider reads it."""
         identified = identify(session, id_token, authorization)
-        terms = identified.terms
+        partner = self._memory.partners.get(identified.partner_id or "")
+        terms = replace(identified.terms, parks_when_curtailed=partner is not None and partner.parks_when_curtailed)
+        identified = replace(identified, terms=terms)
         known_type = None if session.terms.token is None else session.terms.token.type
         token_type = None if terms.token is None else terms.token.type
         if terms.place is None or types_for(token_type=token_type) == types_for(token_type=known_type):

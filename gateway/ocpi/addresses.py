@@ -16,7 +16,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from gateway.errors import PartnerError
-from gateway.flows.registration import Fault
+from gateway.flows.partner_urls import Fault
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.domain.ids import PartyId, party_id_of
-from gateway.domain.partners import Partner
+from gateway.domain.partners import HUB, Partner
 from gateway.errors import ForbiddenError, UnauthorizedError, WireError
 from gateway.flows.partner_book import Admission, PartnerBook
 from gateway.ports import Secrets
 
 TO_COUNTRY, TO_PARTY = "OCPI-to-country-code", "OCPI-to-party-id"
 FROM_COUNTRY, FROM_PARTY = "OCPI-from-country-code", "OCPI-from-party-id"
-HUB = "HUB"
 MAX_HEADER = 512
 
 _SCHEME = re.compile(r"token +(\S+)\s*", re.IGNORECASE)

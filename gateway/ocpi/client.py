@@ -19,7 +19,8 @@ from yarl import URL
 
 from gateway.domain.partners import Endpoint
 from gateway.errors import PartnerError, WireError
-from gateway.flows.registration import Access, Credentials, Fault, VersionLink
+from gateway.flows.partner_api import Access, Credentials, VersionLink
+from gateway.flows.partner_urls import Fault
 from gateway.ocpi import wire
 from gateway.ocpi.addresses import Network, PublicResolver, check_url
 from gateway.ocpi.caller import authorization_header
@@ -111,6 +112,9 @@ class OcpiClient:
     def choose_version(self, offered: Iterable[str]) -> str | None:
         version = choose_version(offered)
         return version.number if version else None
+
+    def sends_raw_token(self, version: str) -> bool:
+        return _version(version).raw_token
 
     # --- any request
 

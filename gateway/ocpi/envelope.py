@@ -17,7 +17,8 @@ from gateway.errors import (
     UnauthorizedError,
     WireError,
 )
-from gateway.flows.registration import AlreadyRegisteredError, Fault, NotRegisteredError
+from gateway.flows.partner_urls import Fault
+from gateway.flows.registration import AlreadyRegisteredError, NotRegisteredError
 from gateway.ocpi import wire
 
 SUCCESS = 1000
@@ -90,13 +91,15 @@ def reply_for(error: GatewayError) -> Reply:
 def render_response(reply: Reply, now: datetime) -> web.Response:
     """The envelope is there for errors too, and `data` only where there is something to say.
 
+    Its time is of whole seconds, which every version reads.
+
     OCPI 2.2.1 transport_and_format "Response format"
     """
     parts = [b'{"data":', reply.data, b","] if reply.data is not None else [b"{"]
     parts.append(b'"status_code":%d,' % reply.status_code)
     if reply.message is not None:
         parts.append(b'"status_message":' + wire.dump_json(reply.message) + b",")
-    parts.append(b'"timestamp":"' + wire.render_time(now).encode() + b'"}')
+    parts.append(b'"timestamp":"' + wire.render_time(now.replace(microsecond=0)).encode() + b'"}')
     return web.Response(
         body=b"".join(parts),
         status=reply.http_status,

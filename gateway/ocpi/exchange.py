@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import orjson
@@ -16,11 +16,13 @@ from gateway.domain.tariffs import Tariff
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.registration import Registration
 from gateway.flows.tokens import TokenInbox
+from gateway.flows.withheld import WithheldBook
+from gateway.ocpi import wire
 from gateway.ocpi.caller import Caller, Route
 from gateway.ocpi.catalog import Catalog
 from gateway.ocpi.envelope import NotJsonError, Reply, TooLargeError
 from gateway.ocpi.pagination import PageRequest, page_headers
-from gateway.ocpi.renderings import Renderings, find_hidden_tariffs
+from gateway.ocpi.renderings import Renderings
 from gateway.ocpi.version import Version
 from gateway.ports import Clock, Page, Secrets, Store, Trace
 
@@ -54,6 +56,7 @@ class Edge:
     secrets: Secrets
     clock: Clock
     trace: Trace
+    withheld: WithheldBook
     parties: tuple[PartyId, ...]
     public_url: str
     limits: PageLimits = field(default_factory=PageLimits)
@@ -79,8 +82,18 @@ class Exchange:
 
     @property
     def party(self) -> PartyId | None:
-        """The one of our parties that was asked; None means all of them, which a party alone is."""
-        return self.route.receiver if len(self.edge.parties) > 1 else None
+        """The one of our parties that was asked; None means all of them, which a party alone is.
+
+        A version without routing knows one party of ours, and nothing of the others.
+        """
+        if len(self.edge.parties) == 1:
+            return None
+        return self.route.receiver if self.version.is_routed else self.partner.our_party or self.edge.parties[0]
+
+    @property
+    def viewer(self) -> Partner:
+        """The partner as one that looks at locations: in some versions it cannot be asked not to show one."""
+        return self.partner if self.version.says_unpublished else replace(self.partner, sees_unpublished=False)
 
     @property
     def path(self) -> dict[str, str]:
@@ -101,19 +114,43 @@ class Exchange:
         except web.HTTPRequestEntityTooLarge as error:
             raise TooLargeError(error.text or "the body is too large") from None
 
+    @property
+    def _view(self) -> tuple[str, bool, bool]:
+        """What makes the JSON of an object differ between partners: version, dialect, and what it may see."""
+        whole_seconds = self.version.whole_seconds or self.partner.whole_seconds
+        return self.version.number, whole_seconds, self.viewer.sees_unpublished
+
+    def dump(self, value: Any) -> bytes:
+        """Rendered data as JSON, in the partner's dialect."""
+        body = wire.dump_json(value)
+        return wire.without_fractions(body) if self._view[1] else body
+
+    def render_object(self, kind: str, id_: str, item: T, render: Callable[[T], dict[str, Any]]) -> bytes | None:
+        """The JSON of one object; None where the version cannot say it.  What is missing is noted for the operator."""
+        body: bytes | None = None
+        with wire.noting_gaps() as gaps:
+            try:
+                body = self.dump(render(item))
+            except wire.CannotSayError as error:
+                gaps[:] = [str(error)]
+        self.edge.withheld.on_rendered(self.version.number, kind, id_, gaps, is_whole_object=body is None)
+        return body
+
     def render(
         self, kind: str, key: Hashable, revision: Hashable, item: T, render: Callable[[T], dict[str, Any]]
     ) -> bytes | None:
         """The JSON of one object in this version, from the cache if its revision is there."""
-        return self.edge.renderings.render((self.version.number, kind, key), revision, item, render)
+        return self.render_page(kind, [(key, revision, item)], render)[0]
 
     def render_page(
         self, kind: str, asked: Iterable[tuple[Hashable, Hashable, T]], render: Callable[[T], dict[str, Any]]
     ) -> list[bytes | None]:
         """The same for each (id, revision, item) of a page."""
-        number = self.version.number
-        keyed = [((number, kind, key), revision, item) for key, revision, item in asked]
-        return self.edge.renderings.render_all(keyed, render)
+        view = self._view
+        keyed = [((view, kind, key), revision, (key, item)) for key, revision, item in asked]
+        return self.edge.renderings.render_all(
+            keyed, lambda named: self.render_object(kind, _id_text(named[0]), named[1], render)
+        )
 
     def render_tariffs(self, tariffs: Iterable[Tariff]) -> dict[str, bytes | None]:
         """The JSON of each tariff by id; None for one that this version cannot say exactly."""
@@ -124,7 +161,8 @@ class Exchange:
 
     def hidden_tariffs(self) -> frozenset[str]:
         """The tariffs that partners of this version do not see."""
-        return find_hidden_tariffs(self.edge.renderings, self.version, self.edge.catalog.tariffs.values())
+        bodies = self.render_tariffs(self.edge.catalog.tariffs.values())
+        return frozenset(tariff_id for tariff_id, body in bodies.items() if body is None)
 
     def reply_page(self, asked: PageRequest, page: Page[Any], bodies: Sequence[bytes | None]) -> Reply:
         """One page of a list; what cannot be said in this version is left out."""
@@ -135,6 +173,10 @@ class Exchange:
         path = self.request.path.rstrip("/")
         headers = page_headers(asked, url=self.edge.url(path), page=page)
         return Reply(data=b"[" + joined + b"]", headers=headers)
+
+
+def _id_text(key: Hashable) -> str:
+    return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
 Handler = Callable[[Exchange], Awaitable[Reply]]

@@ -2,42 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from gateway.domain.cdrs import Cdr
+from gateway.domain.cdrs import Cdr, Totals
 from gateway.domain.deliveries import Message, PartnerAnswer
+from gateway.domain.ids import PartyId
 from gateway.domain.locations import Connector, Evse, Location
-from gateway.domain.money import Price
 from gateway.domain.partners import Partner
 from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
 from gateway.errors import PartnerError
+from gateway.flows.letters import Idiom
+from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import find_endpoint
-from gateway.flows.registration import Access
+from gateway.flows.withheld import WithheldBook
 from gateway.ocpi.catalog import Catalog, connector_without_tariffs, evse_without_tariffs, without_tariffs
 from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.renderings import Renderings, find_hidden_tariffs
+from gateway.ocpi.version import Version
 from gateway.ocpi.versions import VERSIONS
-from gateway.ocpi.wire import dump_json
+from gateway.ocpi.wire import CannotSayError, dump_json, noting_gaps, without_fractions
 from gateway.ports import Clock
+
+Sayable = Location | Evse | Connector | Tariff | Session | Cdr
 
 
 class OcpiPostman:
     """The port Postman, over the client of the registration."""
 
-    def __init__(self, client: OcpiClient, catalog: Catalog, renderings: Renderings, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: OcpiClient,
+        catalog: Catalog,
+        renderings: Renderings,
+        withheld: WithheldBook,
+        clock: Clock,
+        parties: Sequence[PartyId],
+    ) -> None:
+        """`parties` are ours, the first is the default."""
         self._client = client
         self._catalog = catalog
         self._renderings = renderings
+        self._withheld = withheld
         self._clock = clock
+        self._parties = tuple(parties)
 
-    def render(
-        self, version: str, item: Location | Evse | Connector | Tariff | Session | Cdr, cost: Price | None = None
-    ) -> dict[str, Any]:
-        spoken = VERSIONS[version]
+    def render(self, version: str, item: Sayable, totals: Totals | None = None) -> dict[str, Any]:
+        kind = type(item).__name__.lower()
+        with noting_gaps() as gaps:
+            try:
+                rendered = self._say(VERSIONS[version], item, totals)
+            except CannotSayError as error:
+                self._note(version, kind, item, [str(error)], is_whole_object=True)
+                raise
+        self._note(version, kind, item, gaps)
+        return rendered
+
+    def _note(
+        self, version: str, kind: str, item: Sayable, reasons: Sequence[str], *, is_whole_object: bool = False
+    ) -> None:
+        """Tell the operator what is withheld; an EVSE or plug alone is told of with its location."""
+        if not isinstance(item, Evse | Connector):
+            self._withheld.on_rendered(version, kind, item.id, reasons, is_whole_object=is_whole_object)
+
+    def _say(self, spoken: Version, item: Sayable, totals: Totals | None) -> dict[str, Any]:
         if isinstance(item, Session):
-            return spoken.render_session(item, cost)
+            return spoken.render_session(item, totals)
         if isinstance(item, Cdr):
             return spoken.render_cdr(item)
         if isinstance(item, Tariff):
@@ -49,8 +81,21 @@ class OcpiPostman:
             return spoken.render_evse(evse_without_tariffs(item, hidden))
         return spoken.render_connector(connector_without_tariffs(item, hidden))
 
-    def dump(self, rendered: dict[str, Any]) -> bytes:
-        return dump_json(rendered)
+    def dump(self, partner: Partner, rendered: dict[str, Any]) -> bytes:
+        body = dump_json(rendered)
+        is_whole = partner.whole_seconds or VERSIONS[partner.version or ""].whole_seconds
+        return without_fractions(body) if is_whole else body
+
+    def idiom_of(self, partner: Partner) -> Idiom:
+        """Without routing a partner knows one party of ours.  There a session is told whole, too: what a PATCH of its
+        periods means is not said (OCPI 2.1.1 mod_sessions 2.2.3)."""
+        spoken = VERSIONS[partner.version or ""]
+        is_one_of_many = not spoken.is_routed and len(self._parties) > 1
+        return Idiom(
+            party=(partner.our_party or self._parties[0]) if is_one_of_many else None,
+            says_unpublished=spoken.says_unpublished,
+            patches_sessions=spoken.is_routed,
+        )
 
     async def send(self, partner: Partner, token: str, message: Message) -> PartnerAnswer:
         endpoint = find_endpoint(partner, message.module, "RECEIVER")
@@ -58,11 +103,11 @@ class OcpiPostman:
             reason = f"{partner.name} has no receiver for {message.module} any more"
             return PartnerAnswer(at=self._clock.now(), http_status=405, message=reason)
         url = "/".join([endpoint.rstrip("/"), *(quote(part, safe="") for part in message.path)])
-        body = dump_json(message.body) if isinstance(message.body, dict) else message.body
+        body = self.dump(partner, message.body) if isinstance(message.body, dict) else message.body
         access = Access(token=token, raw=partner.raw_token)
         try:
             answer = await self._client.request(
-                message.method, url, access, body=body, headers=_routing_headers(message)
+                message.method, url, access, body=body, headers=_routing_headers(partner, message)
             )
         except PartnerError as error:
             return PartnerAnswer(at=self._clock.now(), http_status=0, message=str(error))
@@ -76,8 +121,10 @@ class OcpiPostman:
         )
 
 
-def _routing_headers(message: Message) -> dict[str, str]:
-    """OCPI 2.2.1 transport_and_format 4.2: from the party whose object it is."""
+def _routing_headers(partner: Partner, message: Message) -> dict[str, str]:
+    """OCPI 2.2.1 transport_and_format 4.2: from the party whose object it is.  Not every version has them."""
+    if not VERSIONS[partner.version or ""].is_routed:
+        return {}
     headers = {"OCPI-from-country-code": message.owner.country_code, "OCPI-from-party-id": message.owner.party_id}
     if message.to is not None:
         headers |= {"OCPI-to-country-code": message.to.country_code, "OCPI-to-party-id": message.to.party_id}

@@ -6,10 +6,22 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
+import structlog
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 
 from gateway.errors import WireError
 from gateway.ocpi import wire
+
+log = structlog.get_logger(__name__)
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -18,9 +30,21 @@ _LANGUAGE = re.compile(r"([A-Za-z]{2})(?:[-_].*)?")
 
 
 class WireModel(BaseModel):
-    """Unknown members are ignored: a peer may be of a later edition.  OCPI 2.3.0 transport_and_format 4.1.1"""
+    """Unknown members are ignored: a peer may be of a later edition.  OCPI 2.3.0 transport_and_format 4.1.1
+
+    An explicit null is a member that is absent, and a list of one where an object is due is that object.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_liberally(cls, data: Any) -> Any:
+        if isinstance(data, list) and len(data) == 1:
+            data = data[0]
+        if isinstance(data, dict):
+            return {name: value for name, value in data.items() if value is not None}
+        return data
 
 
 def parse_model(model: type[ModelT], data: Any) -> ModelT:
@@ -72,3 +96,14 @@ Text64 = Annotated[str, Field(max_length=64), AfterValidator(_clean)]
 Text100 = Annotated[str, Field(max_length=100), AfterValidator(_clean)]
 CredentialsToken = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
 Url = Annotated[str, Field(max_length=255, pattern=r"^https?://[\x21-\x7e]+$")]
+
+
+def parse_part(model: type[ModelT], data: Any, part: str) -> ModelT | None:
+    """A part that the rest can do without: None where it is absent, or cannot be read (with a warning)."""
+    if data is None:
+        return None
+    try:
+        return parse_model(model, data)
+    except WireError as error:
+        log.warning("part of an answer ignored", part=part, reason=str(error))
+        return None

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, TypeVar
-
-import structlog
+from typing import TypeVar
 
 from gateway.domain.tariffs import Tariff
 from gateway.ocpi.version import Version
-from gateway.ocpi.wire import CannotSayError, dump_json
+from gateway.ocpi.wire import CannotSayError
 
 T = TypeVar("T")
-log = structlog.get_logger(__name__)
 
 DEFAULT_BYTES = 64 * 1024 * 1024
 ENTRY_OVERHEAD = 300
@@ -22,7 +19,7 @@ ENTRY_OVERHEAD = 300
 class Renderings:
     """A cache of JSON by key, each with the revision it was rendered from; what was used longest ago goes first.
 
-    A key names object and view (version and kind); a newer revision takes the place of an older one.
+    A key names object and view (version, dialect and kind); a newer revision takes the place of an older one.
     """
 
     def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
@@ -30,14 +27,11 @@ class Renderings:
         self._bytes = 0
         self._entries: OrderedDict[Hashable, tuple[Hashable, bytes | None]] = OrderedDict()
 
-    def render(self, key: Hashable, revision: Hashable, item: T, render: Callable[[T], dict[str, Any]]) -> bytes | None:
-        """The JSON of `item`; None (logged once per revision) where the version cannot say it truthfully."""
-        return self.render_all([(key, revision, item)], render)[0]
-
     def render_all(
-        self, asked: Iterable[tuple[Hashable, Hashable, T]], render: Callable[[T], dict[str, Any]]
+        self, asked: Iterable[tuple[Hashable, Hashable, T]], render: Callable[[T], bytes | None]
     ) -> list[bytes | None]:
-        """The same for each (key, revision, item) of a page, in their order."""
+        """The JSON of each (key, revision, item) of a page, in their order; `render` is asked once per revision, and
+        gives None where the version cannot say the item truthfully."""
         entries, bodies = self._entries, []
         for key, revision, item in asked:
             entry = entries.get(key)
@@ -45,19 +39,10 @@ class Renderings:
                 entries.move_to_end(key)
                 bodies.append(entry[1])
             else:
-                bodies.append(self._render(key, revision, item, render))
+                body = render(item)
+                self._keep(key, revision, body)
+                bodies.append(body)
         return bodies
-
-    def _render(
-        self, key: Hashable, revision: Hashable, item: T, render: Callable[[T], dict[str, Any]]
-    ) -> bytes | None:
-        try:
-            body = dump_json(render(item))
-        except CannotSayError as error:
-            log.warning("object withheld from partners", reason=str(error))
-            body = None
-        self._keep(key, revision, body)
-        return body
 
     def _keep(self, key: Hashable, revision: Hashable, body: bytes | None) -> None:
         old = self._entries.pop(key, None)
@@ -72,10 +57,18 @@ class Renderings:
 
 def find_hidden_tariffs(renderings: Renderings, version: Version, tariffs: Iterable[Tariff]) -> frozenset[str]:
     """The ids of the tariffs that partners of this version do not see."""
+
+    def sayable(tariff: Tariff) -> bytes | None:
+        try:
+            version.render_tariff(tariff)
+        except CannotSayError:
+            return None
+        return b""
+
     listed = list(tariffs)
-    asked = [((version.number, "tariff", tariff.id), tariff.last_updated, tariff) for tariff in listed]
-    bodies = renderings.render_all(asked, version.render_tariff)
-    return frozenset(tariff.id for tariff, body in zip(listed, bodies, strict=True) if body is None)
+    asked = [((version.number, "sayable tariff", tariff.id), tariff.last_updated, tariff) for tariff in listed]
+    found = renderings.render_all(asked, sayable)
+    return frozenset(tariff.id for tariff, body in zip(listed, found, strict=True) if body is None)
 
 
 def _size(body: bytes | None) -> int:

@@ -104,12 +104,13 @@ def _add(
     app: web.Application, edge: Edge, version: Version, module: str, method: str, path: str, handler: Handler
 ) -> None:
     is_configuration = module in CONFIGURATION
+    is_routed = version.is_routed and not is_configuration
 
     async def serve(call: Call) -> web.StreamResponse:
         caller = await _identify(edge, call)
         if not is_configuration and not caller.may_use_modules:
             raise UnauthorizedError("a registration token opens versions and credentials only: register first")
-        route = Route() if is_configuration else _route(edge, call, caller)
+        route = _route(edge, call, caller) if is_routed else Route()
         exchange = Exchange(edge=edge, version=version, caller=caller, route=route, request=call.request)
         return render_response(await handler(exchange), edge.clock.now())
 
@@ -218,11 +219,15 @@ def _message_id(request: web.Request, header: str) -> str:
 
 
 def _routing_headers(edge: Edge, call: Call) -> dict[str, str]:
-    """Nothing for configuration modules; before the caller is known, only what it named itself."""
+    """Nothing for configuration modules and versions without routing; before the caller is known, only what it named
+    itself."""
     if call.routing is not None:
         return call.routing
-    module = call.request.path.removeprefix(MODULES_ROOT).split("/")[1:2]
-    if not call.request.path.startswith(MODULES_ROOT) or not module or module[0] in CONFIGURATION:
+    number, _, rest = call.request.path.removeprefix(MODULES_ROOT).partition("/")
+    version, module = VERSIONS.get(number), rest.split("/")[0]
+    if not call.request.path.startswith(MODULES_ROOT) or not module or module in CONFIGURATION:
+        return {}
+    if version is not None and not version.is_routed:
         return {}
     try:
         route = parse_route(call.request.headers)

@@ -16,10 +16,11 @@ from gateway.domain.partners import Partner
 from gateway.domain.tokens import Token, TokenAnswer
 from gateway.errors import PartnerError, WireError
 from gateway.flows.inquiries import TokenAsk
+from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import find_endpoint
 from gateway.flows.partner_urls import Fault, check_host
-from gateway.flows.registration import Access
 from gateway.flows.token_pulls import TokenPage
+from gateway.flows.tokens import TokenKey
 from gateway.ocpi import wire
 from gateway.ocpi.addresses import is_same_origin
 from gateway.ocpi.caller import request_headers
@@ -51,7 +52,7 @@ class TokenCalls:
         url = f"{_endpoint(partner).rstrip('/')}/{quote(ask.uid, safe='')}/authorize?{query}"
         check_host(partner, url)
         body = None if ask.place is None else wire.dump_json(version.render_location_references(ask.place))
-        headers = request_headers(ask.sender or self._party, ask.receiver)
+        headers = request_headers(ask.sender or self._party, ask.receiver) if version.is_routed else {}
         answer = await self._client.request("POST", url, access, body=body, headers=headers)
         if answer.http_status == 404 or answer.status_code == UNKNOWN_TOKEN:
             return None
@@ -70,7 +71,7 @@ class TokenCalls:
             joint = "&" if "?" in start else "?"
             url = f"{start}{joint}date_from={wire.render_time(date_from)}"
         receiver = next((role.party for role in partner.roles if role.role == "EMSP"), None)
-        headers = request_headers(self._party, receiver)
+        headers = request_headers(self._party, receiver) if _version(partner).is_routed else {}
         seen: set[str] = set()
         while url is not None:
             if url in seen or len(seen) >= MOST_PAGES:
@@ -85,16 +86,25 @@ class TokenCalls:
 def _read_page(partner: Partner, url: str, answer: Answer) -> TokenPage:
     if not isinstance(answer.data, list):
         raise PartnerError(Fault.UNUSABLE, f"GET {url} was answered with no list of tokens")
+    key = TokenKey(party=_owner_of(partner), uid="")
     tokens: list[Token] = []
     faults: list[str] = []
     for entry in answer.data:
         try:
-            tokens.append(_version(partner).parse_token(entry, partner.id))
+            tokens.append(_version(partner).parse_token(entry, key, partner.id))
         except WireError as error:
             faults.append(str(error))
     if faults:
         log.warning("tokens of a partner not read", partner_id=partner.id, count=len(faults), first=faults[0])
     return TokenPage(tokens=tuple(tokens), faulty=len(faults))
+
+
+def _owner_of(partner: Partner) -> PartyId:
+    """Whose the tokens of a list are where they do not say so themselves: a version without routing names one party."""
+    roles = sorted(partner.roles, key=lambda role: role.role != "EMSP")
+    if not roles:
+        raise PartnerError(Fault.UNUSABLE, f"{partner.name} has named no party in its credentials")
+    return roles[0].party
 
 
 def _next_url(start: str, url: str, answer: Answer) -> str | None:

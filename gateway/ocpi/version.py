@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.cdrs import Cdr
+from gateway.domain.cdrs import Cdr, Totals
 from gateway.domain.locations import Connector, Evse, Location
-from gateway.domain.money import Price
 from gateway.domain.partners import Endpoint
 from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import LocationReferences, Token, TokenAnswer
-from gateway.flows.registration import Credentials
-from gateway.flows.tokens import TokenPatch
+from gateway.flows.partner_api import Credentials
+from gateway.flows.tokens import TokenKey, TokenPatch
 
 Json = dict[str, Any]
 
@@ -31,19 +30,32 @@ class Version:
     modules: tuple[tuple[str, str], ...]
     """The modules served, with our interface role (SENDER or RECEIVER)."""
 
+    is_routed: bool = True
+    """Requests and answers of functional modules name parties in headers; else a partner knows one party of ours."""
+
+    raw_token: bool = False
+    """Our credentials token is sent as it is, not in Base64."""
+
+    whole_seconds: bool = False
+    """Times have no fractions."""
+
+    says_unpublished: bool = True
+    """A location can be told with the wish that it be shown to nobody."""
+
     parse_endpoints: Callable[[Any], Sequence[Endpoint]]
+    render_endpoint: Callable[[Endpoint], Json]
     parse_credentials: Callable[[Any], Credentials]
     render_credentials: Callable[[Credentials], Json]
     render_location: Callable[[Location], Json]
     render_evse: Callable[[Evse], Json]
     render_connector: Callable[[Connector], Json]
-    render_session: Callable[[Session, Price | None], Json]
-    """The session and its cost so far, None where nothing can be said."""
+    render_session: Callable[[Session, Totals | None], Json]
+    """The session and its totals so far, None where nothing can be said."""
 
     render_cdr: Callable[[Cdr], Json]
     render_tariff: Callable[[Tariff], Json]
-    parse_token: Callable[[Any, str], Token]
-    """Body and the id of the partner that pushes it."""
+    parse_token: Callable[[Any, TokenKey, str], Token]
+    """Body, what its URL names, and the id of the partner that pushes it."""
 
     parse_token_patch: Callable[[Any], TokenPatch]
     render_token: Callable[[Token], Json]

@@ -1,11 +1,12 @@
-"""The OCPI versions this gateway speaks.  A new one is a folder beside `v221` and one line here."""
+"""The OCPI versions this gateway speaks.  A new one is a folder beside `v230` and its name here."""
 
 from collections.abc import Iterable
 
-from gateway.ocpi import v221
+from gateway.ocpi import v211, v221, v230
 from gateway.ocpi.version import Version
 
-VERSIONS: dict[str, Version] = {version.number: version for version in (v221.VERSION,)}
+VERSIONS: dict[str, Version] = {version.number: version for version in (v211.VERSION, v221.VERSION, v230.VERSION)}
+"""By number, the oldest first."""
 
 
 def choose_version(offered: Iterable[str]) -> Version | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
@@ -22,12 +25,22 @@ _TIME: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+\- ])(\d\d):?(\d\d))?",
     re.ASCII,
 )
+_FRACTION: Final = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+(Z?)"')
 _shortened: set[str] = set()
+_gaps: ContextVar[list[str] | None] = ContextVar("gaps", default=None)
 
 
 def dump_json(value: Any) -> bytes:
     """Render rendered data as compact JSON; a Decimal becomes a JSON number with at most four decimals."""
     return orjson.dumps(value, default=_render_unknown)
+
+
+def without_fractions(body: bytes) -> bytes:
+    """The same JSON with times cut to whole seconds, for a version or a partner that knows no fractions.
+
+    Only a value that is a time and nothing else is touched: inside another text its quotes would be escaped.
+    """
+    return _FRACTION.sub(rb'"\1\2"', body)
 
 
 def decimal_text(value: Decimal) -> str:
@@ -86,6 +99,24 @@ def clip(text: str, length: int, field: str) -> str:
 def without_absent(pairs: dict[str, Any]) -> dict[str, Any]:
     """Drop members that are None or an empty list: OCPI omits what is not there."""
     return {name: value for name, value in pairs.items() if value is not None and value != []}
+
+
+def withhold(what: str) -> None:
+    """Note that a part of the object being rendered is left out, because the version has no words for it."""
+    gaps = _gaps.get()
+    if gaps is not None and what not in gaps:
+        gaps.append(what)
+
+
+@contextmanager
+def noting_gaps() -> Iterator[list[str]]:
+    """Collects what `withhold` is told meanwhile."""
+    gaps: list[str] = []
+    token = _gaps.set(gaps)
+    try:
+        yield gaps
+    finally:
+        _gaps.reset(token)
 
 
 def _render_unknown(value: Any) -> orjson.Fragment:

@@ -15,7 +15,8 @@ from gateway.domain.tokens import Token
 from gateway.errors import GatewayError, SettingsError, WireError
 from gateway.flows.inventory import Inventory
 from gateway.flows.local_tokens import LocalTokens
-from gateway.ocpi.version import Version as OcpiVersion
+from gateway.flows.tokens import token_key
+from gateway.ocpi.versions import VERSIONS as OCPI_VERSIONS
 from gateway.ocpp.versions import VERSIONS
 from gateway.ports import SaveStation, SaveToken
 from gateway.replay.world import World
@@ -40,7 +41,7 @@ def parse_inventory(data: bytes) -> Items:
     return {kind: whole.get(kind, []) for kind in KINDS}
 
 
-async def put_inventory(world: World, items: Items, parties: Sequence[PartyId], version: OcpiVersion) -> None:
+async def put_inventory(world: World, items: Items, parties: Sequence[PartyId]) -> None:
     """Put all of it in, by the rules that hold for the operator's API.  Raises SettingsError naming the object."""
     now = world.clock.now()
     ours = tuple(dict.fromkeys([*_parties_in(items), *parties]))
@@ -67,7 +68,7 @@ async def put_inventory(world: World, items: Items, parties: Sequence[PartyId], 
             await inventory.put_location(location)
     for name, item in _each(items, "emsp_tokens", "uid"):
         with _naming(name):
-            await world.store.commit([SaveToken(_parse_token(item, version))])
+            await world.store.commit([SaveToken(_parse_token(item))])
     local_tokens = LocalTokens(store=world.store)
     for name, item in _each(items, "tokens", "uid"):
         with _naming(name):
@@ -104,11 +105,14 @@ def _parse_station(item: dict[str, Any], world: World) -> Station:
     return Station(id=station_id, admission=admission, ocpp_version=version, created_at=world.clock.at)
 
 
-def _parse_token(item: dict[str, Any], version: OcpiVersion) -> Token:
+def _parse_token(item: dict[str, Any]) -> Token:
+    """In the newest version, which reads the older ones' but the oldest's; the body says whose it is."""
     partner_id = item.get("partner_id")
     if not isinstance(partner_id, str) or not partner_id:
         raise WireError("$.partner_id", "is missing: whose token is it?")
-    return version.parse_token({name: value for name, value in item.items() if name != "partner_id"}, partner_id)
+    newest = next(reversed(OCPI_VERSIONS.values()))
+    key = token_key(str(item.get("country_code", "")), str(item.get("party_id", "")), str(item.get("uid", "")))
+    return newest.parse_token({name: value for name, value in item.items() if name != "partner_id"}, key, partner_id)
 
 
 def _parties_in(items: Items) -> list[PartyId]:

@@ -11,7 +11,7 @@ from gateway.domain.sessions import Session
 from gateway.domain.stations import Deviation
 from gateway.flows.session_costs import find_cost
 from gateway.ocpi.version import Version as OcpiVersion
-from gateway.ocpi.wire import CannotSayError, decimal_text
+from gateway.ocpi.wire import CannotSayError, decimal_text, noting_gaps
 from gateway.replay.player import Difference, Played
 from gateway.replay.trace_file import TraceLine, UnreadLine
 from gateway.replay.world import World
@@ -70,10 +70,12 @@ def _render(
 ) -> list[dict[str, Any]]:
     rendered = []
     for item in items:
-        try:
-            rendered.append(render(item))
-        except CannotSayError as error:
-            withheld.append({"kind": kind, "id": str(getattr(item, "id", "")), "reason": str(error)})
+        with noting_gaps() as gaps:
+            try:
+                rendered.append(render(item))
+            except CannotSayError as error:
+                gaps[:] = [str(error)]
+        withheld += [{"kind": kind, "id": str(getattr(item, "id", "")), "reason": reason} for reason in gaps]
     return rendered
 
 

@@ -25,7 +25,7 @@ async def replay(
     items = None if inventory is None else parse_inventory(inventory)
     async with open_world(config, lines[0].at) as world:
         if items is not None:
-            await put_inventory(world, items, parties_of(config), ocpi)
+            await put_inventory(world, items, parties_of(config))
         played = await Player(world, ocpp).play(lines)
         if items is None:
             played.notes.append("no inventory was given: no card is known and no plug has a place or a price")

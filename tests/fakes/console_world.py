@@ -25,17 +25,19 @@ from gateway.flows.availability import Availability
 from gateway.flows.corrections import Corrections
 from gateway.flows.delivery import Deliveries
 from gateway.flows.inventory import Inventory
-from gateway.flows.letters import Letters
+from gateway.flows.letters import Idiom, Letters
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
 from gateway.flows.outbox import Outbox
+from gateway.flows.partner_api import Access, Credentials, VersionLink
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.provisioning import Provisioning
-from gateway.flows.registration import Access, Credentials, Registration, VersionLink
+from gateway.flows.registration import Registration
 from gateway.flows.sealing import Sealing
 from gateway.flows.signatures import Signatures
 from gateway.flows.transactions import SealRules, Transactions
+from gateway.flows.withheld import WithheldBook
 from gateway.ops.signatures import EcdsaVerifier
 from gateway.ports import (
     CallOutcome,
@@ -264,15 +266,21 @@ class FakePartnerApi:
     def choose_version(self, offered: Any) -> str | None:
         return next(iter(offered), None)
 
+    def sends_raw_token(self, version: str) -> bool:
+        return version == "2.1.1"
+
 
 class FakePostman:
     """A network on which nothing arrives."""
 
-    def render(self, version: str, item: Any, cost: Any = None) -> dict[str, Any]:
+    def render(self, version: str, item: Any, totals: Any = None) -> dict[str, Any]:
         return {"id": item.id}
 
-    def dump(self, rendered: dict[str, Any]) -> bytes:
+    def dump(self, partner: Any, rendered: dict[str, Any]) -> bytes:
         return b"{}"
+
+    def idiom_of(self, partner: Any) -> Idiom:
+        return Idiom()
 
     async def send(self, partner: Any, token: str, message: Message) -> PartnerAnswer:
         return PartnerAnswer(at=NOW, http_status=0, message="no network here")
@@ -352,6 +360,7 @@ class World:
             on_placed=self.on_placed,
         )
         self.local_tokens = LocalTokens(store=self.store)
+        self.withheld = WithheldBook(self.clock)
         self.registration = Registration(
             store=self.store,
             partners=partners,
@@ -396,6 +405,7 @@ class World:
             signatures=Signatures(self.store, self.memory, EcdsaVerifier()),
             corrections=self.corrections,
             sealing=self.sealing,
+            withheld=self.withheld,
             versions_url="https://cpo.example/ocpi/versions",
             report_health=self.report_health,
         )

@@ -34,7 +34,7 @@ class FakePeer:
     def __init__(self, *, token: str = "peer-token", raw: bool = False) -> None:
         self.token = token
         self.raw = raw
-        self.versions = ["2.1.1", "2.2.1"]
+        self.versions = ["2.2.1"]
         self.modules = [("credentials", "SENDER"), ("tokens", "SENDER"), ("cdrs", "RECEIVER")]
         self.given: dict[str, Any] = {}
         self.answer_token = "peer-token-c"
@@ -55,6 +55,12 @@ class FakePeer:
     def url(self, path: str = "/versions") -> str:
         return str(self._server.make_url(path))
 
+    def credentials(self, version: str, **changes: Any) -> dict[str, Any]:
+        """Its credentials; those of 2.1.1 are flat."""
+        role = {name: value for name, value in self.role.items() if name != "role"}
+        theirs = role if version == "2.1.1" else {"roles": [self.role]}
+        return {"token": self.token, "url": self.url(), **theirs, **changes}
+
     @property
     def calls(self) -> list[str]:
         return [f"{method} {path}" for method, path, _ in self.requests]
@@ -71,18 +77,19 @@ class FakePeer:
     async def _answer_politely(self, request: web.Request) -> web.Response:
         if request.path == "/versions":
             return envelope([{"version": number, "url": self.url(f"/{number}")} for number in self.versions])
-        if request.path == "/2.2.1":
+        number, _, rest = request.path[1:].partition("/")
+        if number in self.versions and not rest:
             endpoints = [
-                {"identifier": name, "role": role, "url": self.url(f"/2.2.1/{name}")} for name, role in self.modules
+                {"identifier": name, "role": role, "url": self.url(f"/{number}/{name}")} for name, role in self.modules
             ]
-            return envelope({"version": "2.2.1", "endpoints": endpoints})
-        if request.path == "/2.2.1/credentials" and request.method == "POST":
+            return envelope({"version": number, "endpoints": endpoints})
+        if number in self.versions and rest == "credentials" and request.method in ("POST", "PUT"):
             self.given = await request.json()
             if self.during_post:
                 await self.during_post(self.given)
             self.token = self.answer_token
-            return envelope({"token": self.token, "url": self.url(), "roles": [self.role]})
-        if request.path == "/2.2.1/credentials" and request.method == "DELETE":
+            return envelope(self.credentials(number))
+        if number in self.versions and rest == "credentials" and request.method == "DELETE":
             self.token = "gone"
             return envelope()
         return envelope(code=2000, http=404, message="nothing here")

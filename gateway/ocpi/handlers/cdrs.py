@@ -1,14 +1,9 @@
 """CDRs, the sender's interface (OCPI 2.2.1 mod_cdrs 10.2.1): of the partner's own tokens only."""
 
-import structlog
-
-from gateway.ocpi import wire
 from gateway.ocpi.envelope import Reply
 from gateway.ocpi.exchange import Exchange
 from gateway.ocpi.pagination import parse_page_request
 from gateway.ports import CdrRow
-
-log = structlog.get_logger(__name__)
 
 
 async def list_cdrs(exchange: Exchange) -> Reply:
@@ -35,8 +30,4 @@ async def list_cdrs(exchange: Exchange) -> Reply:
 def _render(exchange: Exchange, row: CdrRow) -> bytes | None:
     if row.cdr is None:
         return None
-    try:
-        return wire.dump_json(exchange.version.render_cdr(row.cdr))
-    except wire.CannotSayError as error:
-        log.warning("CDR withheld from partner", cdr_id=row.cdr_id, reason=str(error))
-        return None
+    return exchange.render_object("cdr", row.cdr_id, row.cdr, exchange.version.render_cdr)

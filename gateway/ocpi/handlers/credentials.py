@@ -3,14 +3,13 @@
 Whether a method is allowed comes before what the body says: 405 is a MUST.
 """
 
-from gateway.flows.registration import Credentials
-from gateway.ocpi import wire
+from gateway.flows.partner_api import Credentials
 from gateway.ocpi.envelope import Reply
 from gateway.ocpi.exchange import Exchange
 
 
 async def get_credentials(exchange: Exchange) -> Reply:
-    return _reply(exchange, exchange.edge.registration.show(exchange.caller.token))
+    return _reply(exchange, exchange.edge.registration.show(exchange.caller.token, exchange.partner))
 
 
 async def post_credentials(exchange: Exchange) -> Reply:
@@ -37,4 +36,4 @@ async def delete_credentials(exchange: Exchange) -> Reply:
 
 
 def _reply(exchange: Exchange, ours: Credentials) -> Reply:
-    return Reply(data=wire.dump_json(exchange.version.render_credentials(ours)))
+    return Reply(data=exchange.dump(exchange.version.render_credentials(ours)))

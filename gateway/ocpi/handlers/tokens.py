@@ -2,19 +2,19 @@
 
 from gateway.errors import WireError
 from gateway.flows.tokens import TokenKey, token_key
-from gateway.ocpi import wire
 from gateway.ocpi.envelope import Reply
 from gateway.ocpi.exchange import Exchange
 
 
 async def get_token(exchange: Exchange) -> Reply:
     token = await exchange.edge.tokens.load(exchange.partner, _key(exchange))
-    return Reply(data=wire.dump_json(exchange.version.render_token(token)))
+    return Reply(data=exchange.dump(exchange.version.render_token(token)))
 
 
 async def put_token(exchange: Exchange) -> Reply:
-    token = exchange.version.parse_token(await exchange.read_json(), exchange.partner.id)
-    is_new = await exchange.edge.tokens.put(exchange.partner, _key(exchange), token)
+    key = _key(exchange)
+    token = exchange.version.parse_token(await exchange.read_json(), key, exchange.partner.id)
+    is_new = await exchange.edge.tokens.put(exchange.partner, key, token)
     return Reply(http_status=201 if is_new else 200)
 
 

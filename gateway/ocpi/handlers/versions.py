@@ -1,5 +1,6 @@
 """Versions and their endpoints (OCPI 2.2.1 version_information_endpoint 6)."""
 
+from gateway.domain.partners import Endpoint
 from gateway.ocpi import versions, wire
 from gateway.ocpi.envelope import Reply
 from gateway.ocpi.exchange import Exchange, details_path, module_path
@@ -16,7 +17,9 @@ async def list_versions(exchange: Exchange) -> Reply:
 async def get_details(exchange: Exchange) -> Reply:
     number = exchange.version.number
     endpoints = [
-        {"identifier": module, "role": role, "url": exchange.edge.url(module_path(number, module))}
+        exchange.version.render_endpoint(
+            Endpoint(identifier=module, role=role, url=exchange.edge.url(module_path(number, module)))
+        )
         for module, role in exchange.version.modules
     ]
     return Reply(data=wire.dump_json({"version": number, "endpoints": endpoints}))

@@ -14,6 +14,7 @@ VERSION = Version(
         ("tokens", "RECEIVER"),
     ),
     parse_endpoints=credentials.parse_endpoints,
+    render_endpoint=credentials.render_endpoint,
     parse_credentials=credentials.parse_credentials,
     render_credentials=credentials.render_credentials,
     render_location=locations.render_location,

@@ -6,35 +6,36 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from gateway.domain.bills import Part
 from gateway.domain.cdrs import Cdr, CdrPeriod
 from gateway.domain.locations import Place
 from gateway.domain.sessions import Phase
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import Token
-from gateway.ocpi.v221.common import render_coordinates, render_hours, render_kwh, render_price
-from gateway.ocpi.v221.locations import CONNECTOR_TYPES
+from gateway.ocpi.parts import render_coordinates, render_hours, render_kwh
+from gateway.ocpi.v221.common import Bills, Words, render_price
+from gateway.ocpi.v221.locations import WORDS
 from gateway.ocpi.v221.signed_data import render_signed_data
 from gateway.ocpi.v221.tariffs import render_tariff
-from gateway.ocpi.wire import NOT_AVAILABLE, CannotSayError, clip, render_time, without_absent
+from gateway.ocpi.wire import NOT_AVAILABLE, CannotSayError, clip, render_time, withhold, without_absent
 
 TIME_OF = {Phase.CHARGING: "TIME", Phase.PARKING: "PARKING_TIME", Phase.RESERVATION: "RESERVATION_TIME"}
-TOKEN_TYPES = frozenset({"AD_HOC_USER", "APP_USER", "OTHER", "RFID"})
+BILLS = Bills(words=WORDS, render_price=render_price, render_tariff=render_tariff)
 
 
-def render_cdr(cdr: Cdr) -> dict[str, Any]:
+def render_cdr(cdr: Cdr, bills: Bills = BILLS) -> dict[str, Any]:
     """The bill.  Its tariff is left out where this version cannot say it exactly: the costs stand for themselves."""
     terms, totals = cdr.terms, cdr.totals
     if terms.token is None or terms.place is None:
         raise CannotSayError(f"CDR {cdr.id} has no token or no location: OCPI requires both")
     prices = {
-        "total_cost": totals.cost,
-        "total_fixed_cost": totals.fixed,
-        "total_energy_cost": totals.energy,
-        "total_time_cost": totals.time,
-        "total_parking_cost": totals.parking,
-        "total_reservation_cost": totals.reservation,
+        "total_fixed_cost": (totals.fixed, Part.FIXED),
+        "total_energy_cost": (totals.energy, Part.ENERGY),
+        "total_time_cost": (totals.time, Part.TIME),
+        "total_parking_cost": (totals.parking, Part.PARKING),
+        "total_reservation_cost": (totals.reservation, Part.RESERVATION),
     }
-    tariffs = _render_tariffs(terms.tariff)
+    tariffs = _render_tariffs(terms.tariff, bills)
     tariff_id = tariffs[0]["id"] if tariffs else None
     return without_absent(
         {
@@ -44,15 +45,20 @@ def render_cdr(cdr: Cdr) -> dict[str, Any]:
             "start_date_time": render_time(cdr.started_at),
             "end_date_time": render_time(cdr.ended_at),
             "session_id": cdr.session_id,
-            "cdr_token": render_cdr_token(terms.token),
+            "cdr_token": render_cdr_token(terms.token, bills.words),
             "auth_method": terms.auth_method.value,
             "authorization_reference": terms.authorization_reference,
-            "cdr_location": _render_cdr_location(terms.place),
+            "cdr_location": _render_cdr_location(terms.place, bills.words),
             "currency": cdr.currency,
             "tariffs": tariffs,
             "charging_periods": [_render_cdr_period(period, tariff_id) for period in cdr.periods],
             "signed_data": render_signed_data(cdr.id, cdr.signed_values),
-            **{name: render_price(price) for name, price in prices.items() if price is not None},
+            "total_cost": bills.render_price(totals.cost, totals.taxes),
+            **{
+                name: bills.render_price(price, [tax for tax in totals.taxes if tax.part is part])
+                for name, (price, part) in prices.items()
+                if price is not None
+            },
             "total_energy": render_kwh(cdr.energy_wh),
             "total_time": render_hours(cdr.time_s),
             "total_parking_time": render_hours(cdr.parking_time_s),
@@ -66,13 +72,13 @@ def render_cdr(cdr: Cdr) -> dict[str, Any]:
     )
 
 
-def render_cdr_token(token: Token) -> dict[str, Any]:
+def render_cdr_token(token: Token, words: Words = WORDS) -> dict[str, Any]:
     """OCPI 2.2.1 mod_cdrs 10.4.5.  EMAID came with a later version: here such a token is OTHER."""
     return {
         "country_code": token.party.country_code,
         "party_id": token.party.party_id,
         "uid": token.uid,
-        "type": token.type if token.type in TOKEN_TYPES else "OTHER",
+        "type": token.type if token.type in words.token_types else "OTHER",
         "contract_id": token.contract_id,
     }
 
@@ -100,11 +106,11 @@ def _render_cdr_period(period: CdrPeriod, tariff_id: str | None) -> dict[str, An
     return body
 
 
-def _render_cdr_location(place: Place) -> dict[str, Any]:
+def _render_cdr_location(place: Place, words: Words) -> dict[str, Any]:
     """Here address and state are shorter than in the Location object.  OCPI 2.2.1 mod_cdrs 10.4.4"""
     location, evse, connector = place.location, place.evse, place.connector
-    if connector.standard not in CONNECTOR_TYPES:
-        raise CannotSayError(f"connector {connector.id} is {connector.standard}: not a standard of OCPI 2.2.1")
+    if connector.standard not in words.connector_types:
+        raise CannotSayError(f"connector {connector.id} is {connector.standard}: not a standard of OCPI {words.number}")
     return without_absent(
         {
             "id": location.id,
@@ -125,13 +131,14 @@ def _render_cdr_location(place: Place) -> dict[str, Any]:
     )
 
 
-def may_name(tariff: Tariff | None) -> bool:
+def may_name(tariff: Tariff | None, bills: Bills = BILLS) -> bool:
     """A tariff that partners cannot read in this version is not referred to either."""
-    return bool(_render_tariffs(tariff))
+    return bool(_render_tariffs(tariff, bills))
 
 
-def _render_tariffs(tariff: Tariff | None) -> list[dict[str, Any]]:
+def _render_tariffs(tariff: Tariff | None, bills: Bills) -> list[dict[str, Any]]:
     try:
-        return [render_tariff(tariff)] if tariff else []
-    except CannotSayError:
+        return [bills.render_tariff(tariff)] if tariff else []
+    except CannotSayError as error:
+        withhold(str(error))
         return []

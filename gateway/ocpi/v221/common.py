@@ -1,52 +1,44 @@
-"""Classes that several modules of OCPI 2.2.1 share."""
+"""Classes that several modules of OCPI 2.2.1 share, and the words it has."""
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from gateway.domain.bills import TaxShare
 from gateway.domain.money import Price
+from gateway.domain.tariffs import Tariff
 from gateway.ocpi.wire import without_absent
 
-SECONDS_PER_HOUR = 3600
-WH_PER_KWH = 1000
 IMAGE_CATEGORIES = frozenset({"CHARGER", "ENTRANCE", "LOCATION", "NETWORK", "OPERATOR", "OTHER", "OWNER"})
 
 
-def render_price(price: Price) -> dict[str, Any]:
-    """OCPI 2.2.1 types "Price"."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a version of this family has words for; `*_extra` are descriptive members that it takes as they are kept."""
+
+    number: str
+    token_types: frozenset[str]
+    connector_types: frozenset[str]
+    parking_restrictions: frozenset[str]
+    location_extra: frozenset[str] = frozenset()
+    evse_extra: frozenset[str] = frozenset()
+    connector_extra: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bills:
+    """How a version of this family tells prices: one with its taxes, and a tariff (CannotSayError where it cannot)."""
+
+    words: Words
+    render_price: Callable[[Price, Sequence[TaxShare]], dict[str, Any]]
+    render_tariff: Callable[[Tariff], dict[str, Any]]
+
+
+def render_price(price: Price, _taxes: Sequence[TaxShare] = ()) -> dict[str, Any]:
+    """OCPI 2.2.1 types "Price": the sum with taxes, not which they are."""
     return without_absent({"excl_vat": price.before_taxes, "incl_vat": price.with_taxes})
-
-
-def render_kwh(energy_wh: Decimal) -> Decimal:
-    return energy_wh / WH_PER_KWH
-
-
-def render_hours(duration_s: Decimal) -> Decimal:
-    return duration_s / SECONDS_PER_HOUR
-
-
-def render_coordinates(coordinates: tuple[str, str]) -> dict[str, str]:
-    """Always six decimals: five to seven are allowed, but seven do not fit a three-digit negative longitude.
-
-    OCPI 2.2.1 mod_locations "GeoLocation"
-    """
-    latitude, longitude = coordinates
-    return {"latitude": f"{Decimal(latitude):.6f}", "longitude": f"{Decimal(longitude):.6f}"}
-
-
-def load_extra(text: str | None, names: frozenset[str]) -> dict[str, Any]:
-    """The descriptive rest of an object as far as this version knows it; numbers stay exact."""
-    if not text:
-        return {}
-    members: dict[str, Any] = json.loads(text, parse_float=Decimal)
-    return {name: value for name, value in members.items() if name in names and value is not None and value != []}
-
-
-def known(values: Any, allowed: frozenset[str]) -> list[str]:
-    """Only the values this version has a word for; a peer may reject the whole object for another."""
-    return [value for value in values or () if value in allowed]
 
 
 def render_images(images: Any) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from gateway.domain.ids import party_id_of
 from gateway.domain.partners import Endpoint, PartnerRole
 from gateway.errors import WireError
-from gateway.flows.registration import Credentials
+from gateway.flows.partner_api import Credentials
 from gateway.ocpi.reading import (
     CountryCode,
     CredentialsToken,
@@ -55,7 +55,10 @@ class EndpointBody(WireModel):
 
 def parse_credentials(data: Any) -> Credentials:
     """A peer's credentials; every role is a unique combination of role, party and country."""
-    body = parse_model(CredentialsBody, data)
+    return credentials_of(parse_model(CredentialsBody, data))
+
+
+def credentials_of(body: CredentialsBody) -> Credentials:
     roles = tuple(
         PartnerRole(
             party=party_id_of(role.country_code, role.party_id),
@@ -93,6 +96,10 @@ def parse_endpoints(data: Any) -> Sequence[Endpoint]:
         role = "SENDER" if body.identifier == "credentials" else body.role.upper()
         endpoints.append(Endpoint(identifier=body.identifier, role=role, url=body.url))
     return endpoints
+
+
+def render_endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    return {"identifier": endpoint.identifier, "role": endpoint.role, "url": endpoint.url}
 
 
 def _render_role(role: PartnerRole) -> dict[str, Any]:

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from gateway.domain.money import Price
 from gateway.domain.tariffs import DAYS_OF_WEEK, PriceComponent, Restrictions, Tariff, TariffElement, TaxIncluded
-from gateway.ocpi.v221.common import load_extra, render_price
+from gateway.ocpi.parts import load_extra, price_before_taxes
+from gateway.ocpi.v221.common import render_price
 from gateway.ocpi.wire import CannotSayError, clip, render_time, without_absent
 
 TARIFF_EXTRA = frozenset({"energy_mix"})
 TARIFF_TYPES = frozenset({"AD_HOC_PAYMENT", "PROFILE_CHEAP", "PROFILE_FAST", "PROFILE_GREEN", "REGULAR"})
-_FOUR_PLACES = Decimal("0.0001")
 
 
-def render_tariff(tariff: Tariff) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """How a version of this family tells a min or max price, and the price of a component."""
+
+    number: str
+    render_limit: Callable[[Price], dict[str, Any]]
+    price_of: Callable[[Tariff, PriceComponent], Decimal]
+
+
+WORDING = Wording(number="2.2.1", render_limit=render_price, price_of=price_before_taxes)
+
+
+def render_tariff(tariff: Tariff, wording: Wording = WORDING) -> dict[str, Any]:
     """Raises CannotSayError where a price or restriction has no exact counterpart in this version."""
     if tariff.type is not None and tariff.type not in TARIFF_TYPES:
-        raise CannotSayError(f"tariff {tariff.id} has the type {tariff.type}: not one of OCPI 2.2.1")
+        raise CannotSayError(f"tariff {tariff.id} has the type {tariff.type}: not one of OCPI {wording.number}")
     alt_text = json.loads(tariff.alt_text) if tariff.alt_text else []
     return without_absent(
         {
@@ -32,9 +47,9 @@ def render_tariff(tariff: Tariff) -> dict[str, Any]:
                 for text in alt_text
             ],
             "tariff_alt_url": tariff.alt_url,
-            "min_price": render_price(tariff.min_price) if tariff.min_price else None,
-            "max_price": render_price(tariff.max_price) if tariff.max_price else None,
-            "elements": [_render_element(tariff, element) for element in tariff.elements],
+            "min_price": wording.render_limit(tariff.min_price) if tariff.min_price else None,
+            "max_price": wording.render_limit(tariff.max_price) if tariff.max_price else None,
+            "elements": [_render_element(tariff, element, wording) for element in tariff.elements],
             "start_date_time": render_time(tariff.start_at) if tariff.start_at else None,
             "end_date_time": render_time(tariff.end_at) if tariff.end_at else None,
             **load_extra(tariff.extra, TARIFF_EXTRA),
@@ -43,17 +58,17 @@ def render_tariff(tariff: Tariff) -> dict[str, Any]:
     )
 
 
-def _render_element(tariff: Tariff, element: TariffElement) -> dict[str, Any]:
-    components = [_render_component(tariff, component) for component in element.components]
-    restrictions = _render_restrictions(tariff, element.restrictions) if element.restrictions else None
+def _render_element(tariff: Tariff, element: TariffElement, wording: Wording) -> dict[str, Any]:
+    components = [_render_component(tariff, component, wording) for component in element.components]
+    restrictions = _render_restrictions(tariff, element.restrictions, wording) if element.restrictions else None
     return without_absent({"price_components": components, "restrictions": restrictions})
 
 
-def _render_restrictions(tariff: Tariff, rule: Restrictions) -> dict[str, Any]:
+def _render_restrictions(tariff: Tariff, rule: Restrictions, wording: Wording) -> dict[str, Any]:
     """OCPI 2.2.1 mod_tariffs 11.4.6"""
     if rule.extra:
         # Leaving a restriction out would widen the price to cases it was not made for.
-        raise CannotSayError(f"tariff {tariff.id} restricts by {rule.extra}: unknown in OCPI 2.2.1")
+        raise CannotSayError(f"tariff {tariff.id} restricts by {rule.extra}: unknown in OCPI {wording.number}")
     return without_absent(
         {
             "start_time": f"{rule.start_time:%H:%M}" if rule.start_time is not None else None,
@@ -74,24 +89,12 @@ def _render_restrictions(tariff: Tariff, rule: Restrictions) -> dict[str, Any]:
     )
 
 
-def _render_component(tariff: Tariff, component: PriceComponent) -> dict[str, Any]:
+def _render_component(tariff: Tariff, component: PriceComponent, wording: Wording) -> dict[str, Any]:
     return without_absent(
         {
             "type": component.type.value,
-            "price": _price_before_vat(tariff, component),
+            "price": wording.price_of(tariff, component),
             "vat": component.vat if tariff.tax_included is not TaxIncluded.NOT_APPLICABLE else None,
             "step_size": component.step_size,
         }
-    )
-
-
-def _price_before_vat(tariff: Tariff, component: PriceComponent) -> Decimal:
-    if tariff.tax_included is not TaxIncluded.YES:
-        return component.price
-    if component.vat is not None:
-        price = component.price / (1 + component.vat / 100)
-        if price == price.quantize(_FOUR_PLACES):
-            return price
-    raise CannotSayError(
-        f"tariff {tariff.id} has prices with tax; before tax its {component.type.value} price is not known exactly"
     )

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import structlog
+from pydantic import Field
 
 from gateway.domain.ids import party_id_of
 from gateway.domain.tokens import Allowed, LocationReferences, Token, TokenAnswer, TokenType, Whitelist
 from gateway.errors import WireError
-from gateway.flows.tokens import TokenPatch
+from gateway.flows.tokens import TokenKey, TokenPatch
 from gateway.ocpi.reading import (
     CountryCode,
     Flag,
     Id36,
     Language,
-    ModelT,
     PartyCode,
     Text64,
     Time,
     WireModel,
     parse_model,
+    parse_part,
 )
 from gateway.ocpi.wire import render_time, without_absent
 
 log = structlog.get_logger(__name__)
 
-TokenTypeWord = Literal["AD_HOC_USER", "APP_USER", "OTHER", "RFID"]
+TokenTypeWord = Annotated[str, Field(pattern="^(AD_HOC_USER|APP_USER|OTHER|RFID)$")]
 ProfileType = Literal["CHEAP", "FAST", "GREEN", "REGULAR"]
 IDENTITY = ("country_code", "party_id", "uid", "type")
 
@@ -91,9 +92,13 @@ class ReferenceBody(WireModel):
     authorization_reference: Id36
 
 
-def parse_token(data: Any, partner_id: str) -> Token:
-    """A whole Token as `partner_id` pushed it."""
-    body = parse_model(TokenBody, data)
+def parse_token(data: Any, _key: TokenKey, partner_id: str, model: type[TokenBody] = TokenBody) -> Token:
+    """A whole Token as `partner_id` pushed it; the body says whose it is."""
+    return _read_token(data, partner_id, model)
+
+
+def _read_token(data: Any, partner_id: str, model: type[TokenBody]) -> Token:
+    body = parse_model(model, data)
     return Token(
         partner_id=partner_id,
         party=party_id_of(body.country_code, body.party_id),
@@ -112,9 +117,9 @@ def parse_token(data: Any, partner_id: str) -> Token:
     )
 
 
-def parse_token_patch(data: Any) -> TokenPatch:
+def parse_token_patch(data: Any, model: type[TokenPatchBody] = TokenPatchBody) -> TokenPatch:
     """What is to change of a Token.  `last_updated` is required.  OCPI 2.2.1 mod_tokens 12.2.1.3"""
-    body = parse_model(TokenPatchBody, data)
+    body = parse_model(model, data)
     members = body.model_dump(exclude_none=True, exclude={"energy_contract", "last_updated"})
     changes = {name: value for name, value in members.items() if name not in IDENTITY}
     if body.energy_contract is not None:
@@ -144,16 +149,16 @@ def render_token(token: Token) -> dict[str, Any]:
     )
 
 
-def parse_authorization(data: Any, partner_id: str) -> TokenAnswer:
+def parse_authorization(data: Any, partner_id: str, model: type[TokenBody] = TokenBody) -> TokenAnswer:
     """An AuthorizationInfo as `partner_id` answered it (mod_tokens 12.3.1)."""
     body = parse_model(AuthorizationBody, data)
-    place = _readable(LocationReferencesBody, body.location, "location")
+    place = parse_part(LocationReferencesBody, body.location, "location")
     given = {"authorization_reference": body.authorization_reference} if body.authorization_reference else None
-    reference = _readable(ReferenceBody, given, "authorization_reference")
+    reference = parse_part(ReferenceBody, given, "authorization_reference")
     token = None
     if body.token is not None:
         try:
-            token = parse_token(body.token, partner_id)
+            token = _read_token(body.token, partner_id, model)
         except WireError as error:
             log.warning("part of an answer ignored", part="token", reason=str(error))
     return TokenAnswer(
@@ -172,16 +177,6 @@ def render_location_references(place: LocationReferences) -> dict[str, Any]:
 def render_token_type(type_: str) -> str:
     """This version has no word for contracts: they are OTHER."""
     return TokenType.OTHER if type_ == TokenType.EMAID else type_
-
-
-def _readable(model: type[ModelT], data: Any, part: str) -> ModelT | None:
-    if data is None:
-        return None
-    try:
-        return parse_model(model, data)
-    except WireError as error:
-        log.warning("part of an answer ignored", part=part, reason=str(error))
-        return None
 
 
 def _extra(contract: EnergyContract | None) -> str | None:

@@ -50,7 +50,10 @@ def test_two_replays_print_the_same_bytes(trace: Path, inventory: Path, capsys: 
         printed.append(capsys.readouterr().out)
 
     assert printed[0] == printed[1]
-    assert json.loads(printed[0])["ocpi"]["cdrs"][0]["total_cost"] == {"excl_vat": 3, "incl_vat": 3.6}
+    assert json.loads(printed[0])["ocpi"]["cdrs"][0]["total_cost"] == {
+        "before_taxes": 3,
+        "taxes": [{"name": "VAT", "percentage": 20, "amount": 0.6}],
+    }
 
 
 def test_a_file_that_is_not_there_is_a_usage_problem(tmp_path: Path, capsys: Any) -> None:

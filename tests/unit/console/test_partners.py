@@ -1,7 +1,7 @@
 import pytest
 from aiohttp.test_utils import TestClient
 
-from tests.fakes.console_world import World
+from tests.fakes.console_world import OURS, World
 
 API = "/api/v1/partners"
 THEIRS = {
@@ -121,3 +121,45 @@ async def test_whether_a_partner_is_asked_and_pulled_can_be_set(client: TestClie
 
     changed = await response.json()
     assert (changed["ask_unknown"], changed["pulls_tokens"]) == (True, True)
+
+
+async def test_the_dialect_of_a_partner_and_the_party_it_knows_are_set(client: TestClient) -> None:
+    made = await (await client.post(API, json={"name": "Some eMSP", "whole_seconds": True})).json()
+    ours = {"our_party": str(OURS).replace("*", ""), "parks_when_curtailed": True}
+
+    changed = await (await client.put(f"{API}/{made['id']}", json=ours)).json()
+
+    assert (made["whole_seconds"], made["our_party"], made["parks_when_curtailed"]) == (True, None, False)
+    assert (changed["whole_seconds"], changed["our_party"], changed["parks_when_curtailed"]) == (True, str(OURS), True)
+
+
+async def test_a_party_that_is_not_ours_is_refused(client: TestClient) -> None:
+    response = await client.post(API, json={"name": "Some eMSP", "our_party": "FRXYZ"})
+
+    assert response.status == 400
+    assert str(OURS) in await response.text()
+
+
+async def test_a_registered_partner_is_renewed_and_another_is_not(client: TestClient) -> None:
+    registered = await (await client.post(API, json=THEIRS)).json()
+    invited = await (await client.post(API, json={"name": "Invited"})).json()
+
+    renewed = await client.post(f"{API}/{registered['id']}/renewals")
+    refused = await client.post(f"{API}/{invited['id']}/renewals")
+
+    assert (renewed.status, (await renewed.json())["version"]) == (200, "2.2.1")
+    assert refused.status == 409
+
+
+async def test_what_partners_do_not_get_is_listed(client: TestClient, world: World) -> None:
+    world.withheld.on_rendered("2.1.1", "tariff", "T1", ["it has a min_price"], is_whole_object=True)
+
+    (entry,) = await (await client.get("/api/v1/withheld")).json()
+
+    assert {name: entry[name] for name in ("kind", "id", "version", "what", "reasons")} == {
+        "kind": "tariff",
+        "id": "T1",
+        "version": "2.1.1",
+        "what": "all",
+        "reasons": ["it has a min_price"],
+    }

@@ -6,6 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.cuts import Cuts
 from gateway.core.sessions import _draft_of, _ledger_of, begin_ledger, extend_ledger, fold_facts, is_in_order, is_new
 from gateway.domain.meters import Reading
 from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Phase
@@ -126,6 +127,14 @@ def test_our_own_curtailment_is_charging_time() -> None:
     ledger = fold_facts([START, state(10, ChargingState.SUSPENDED_EVSE), stop(45, "1000")])
 
     assert [period.phase for period in ledger.periods] == [Phase.CHARGING]
+
+
+def test_our_own_curtailment_is_parking_for_a_partner_of_the_older_meaning() -> None:
+    facts = [START, state(10, ChargingState.SUSPENDED_EVSE), stop(45, "1000")]
+
+    ledger = fold_facts(facts, cuts=Cuts(parks_when_curtailed=True))
+
+    assert [period.phase for period in ledger.periods] == [Phase.CHARGING, Phase.PARKING]
 
 
 def test_a_connected_car_parks_only_after_it_has_charged() -> None:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from gateway.core.cdrs import price_cuts_of
 from gateway.core.sessions import fold_facts
 from gateway.domain.sessions import Ledger, Phase, Session
 from tests.unit.flows.stage import Stage
@@ -14,7 +15,7 @@ def phases(ledger: Ledger) -> list[tuple[Any, Phase, Decimal]]:
 
 async def refold(stage: Stage, transaction_id: str = "1") -> Ledger:
     session = await stage.load_session(transaction_id)
-    return fold_facts(await stage.load_facts(transaction_id), session.id_token)
+    return fold_facts(await stage.load_facts(transaction_id), session.id_token, price_cuts_of(session.terms))
 
 
 async def deliver(stage: Stage, *events: Any, transaction_id: str = "1") -> Session:

@@ -10,8 +10,8 @@ from gateway.domain.tokens import Allowed, Token, TokenAnswer, Whitelist
 from gateway.errors import PartnerError
 from gateway.flows.inquiries import Inquiries, TokenAsk
 from gateway.flows.memory import Memory
+from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import PartnerBook
-from gateway.flows.registration import Access
 from gateway.ports import Clock
 from tests.unit.flows.words import EMSP, THEN, TOKEN
 

@@ -6,16 +6,10 @@ import pytest
 
 from gateway.domain.partners import Endpoint, Partner, PartnerStatus
 from gateway.errors import NotFoundError, PartnerError, RevisionConflictError
+from gateway.flows.partner_api import Access, Credentials, VersionLink
 from gateway.flows.partner_book import Admission, PartnerBook, find_endpoint
-from gateway.flows.registration import (
-    Access,
-    AlreadyRegisteredError,
-    Credentials,
-    Fault,
-    NotRegisteredError,
-    Registration,
-    VersionLink,
-)
+from gateway.flows.partner_urls import Fault
+from gateway.flows.registration import AlreadyRegisteredError, NotRegisteredError, Registration
 from gateway.ports import SavePartner
 from tests.fakes.ocpi_samples import EMSP, EMSP_ROLE, OWN_ROLE, PARTNER, PARTNER_TOKEN
 from tests.fakes.ocpi_store import NOON, FakeClock, FakeIds, FakeSecrets, FakeStore
@@ -55,6 +49,9 @@ class FakeApi:
 
     def choose_version(self, offered: Iterable[str]) -> str | None:
         return max(offered)
+
+    def sends_raw_token(self, version: str) -> bool:
+        return version == "2.1.1"
 
 
 class Office:

@@ -10,8 +10,8 @@ import pytest
 from gateway.domain.partners import Endpoint, Partner, PartnerStatus
 from gateway.domain.tokens import Token
 from gateway.errors import PartnerError
+from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import PartnerBook
-from gateway.flows.registration import Access
 from gateway.flows.token_pulls import TokenPage, TokenPulls
 from gateway.flows.tokens import TokenInbox
 from gateway.ports import SavePartner

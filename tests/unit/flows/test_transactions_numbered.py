@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from gateway.domain.ids import ConnectorKey
-from gateway.domain.sessions import SessionStatus
+from gateway.domain.partners import Partner, PartnerStatus
+from gateway.domain.sessions import ChargingState, SessionStatus
 from gateway.domain.stations import Admission, Station
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import AuthStatus, IdToken
-from gateway.ports import SaveLocation, SaveStation, SaveTariff
+from gateway.ports import SaveLocation, SavePartner, SaveStation, SaveTariff
 from tests.unit.flows.deliveries import deliver
 from tests.unit.flows.stage import RULES, Stage
 from tests.unit.flows.words import (
@@ -309,3 +310,33 @@ async def test_the_older_generation_has_no_place_for_costs(stage: Stage) -> None
     answers = [await stage.send(event) for event in (metered(10, 5000), stop(20, 6000))]
 
     assert [answer.cost for answer in answers] == [None, None]
+
+
+# --- what a partner means by parking ---
+
+
+@pytest.mark.parametrize(("flag", "phases"), [(False, ["CHARGING"]), (True, ["CHARGING", "PARKING"])])
+async def test_our_own_curtailment_is_parking_where_the_partner_reads_it_so(
+    stage: Stage, flag: bool, phases: list[str]
+) -> None:
+    partner = Partner(
+        id="P1",
+        name="eMSP",
+        role="EMSP",
+        status=PartnerStatus.REGISTERED,
+        created_at=NOON,
+        last_updated=NOON,
+        parks_when_curtailed=flag,
+    )
+    await stage.store.commit([SavePartner(partner)])
+
+    session = await deliver(
+        stage,
+        started(),
+        updated(1, 10, 3000, charging_state=ChargingState.SUSPENDED_EVSE),
+        ended(2, 20, 3000),
+        transaction_id="tx-1",
+    )
+
+    assert [period.phase for period in session.ledger.periods] == phases
+    assert session.terms.parks_when_curtailed is flag

@@ -13,6 +13,7 @@ from gateway.domain.partners import Partner
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.registration import Registration
 from gateway.flows.tokens import TokenInbox
+from gateway.flows.withheld import WithheldBook
 from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.exchange import Edge, PageLimits
 from gateway.ocpi.server import make_app
@@ -58,6 +59,7 @@ class Platform:
             secrets=self.secrets,
             clock=self.clock,
             trace=self.trace,
+            withheld=WithheldBook(self.clock),
             parties=(OURS, OTHER_OF_OURS),
             public_url=PUBLIC_URL + "/",
             limits=PageLimits(locations=2, sessions=2, cdrs=2, tariffs=2),

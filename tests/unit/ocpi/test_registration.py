@@ -9,7 +9,7 @@ from aiohttp import web
 
 from gateway.domain.partners import PartnerStatus
 from gateway.errors import PartnerError, StoreDownError
-from gateway.flows.registration import Fault
+from gateway.flows.partner_urls import Fault
 from tests.contract_schemas import assert_valid
 from tests.fakes.ocpi_peer import ROLE, FakePeer, envelope
 from tests.fakes.ocpi_samples import EMSP
@@ -120,7 +120,7 @@ async def test_a_peer_that_is_not_there_is_3001(gateway: Platform, peer: FakePee
 
 
 async def test_a_peer_without_our_version_is_3002(gateway: Platform, peer: FakePeer) -> None:
-    peer.versions = ["2.1.1"]
+    peer.versions = ["2.0"]
 
     assert await failed_post(gateway, peer, credentials(peer)) == (200, 3002)
 
@@ -379,9 +379,9 @@ async def test_a_wrong_token_for_registration_is_said_to_be_one(gateway: Platfor
 
 
 async def test_a_partner_without_a_mutual_version_is_told_apart(gateway: Platform, peer: FakePeer) -> None:
-    peer.versions = ["2.1.1", "2.0"]
+    peer.versions = ["2.1", "2.0"]
 
-    with pytest.raises(PartnerError, match=r"it offers 2\.1\.1, 2\.0") as error:
+    with pytest.raises(PartnerError, match=r"it offers 2\.1, 2\.0") as error:
         await gateway.registration.register_with(name="eMSP", role="EMSP", versions_url=peer.url(), token=peer.token)
 
     assert error.value.kind == Fault.NO_VERSION

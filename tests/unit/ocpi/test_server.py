@@ -234,9 +234,11 @@ async def test_versions_and_details_list_absolute_urls_that_are_served(platform:
     versions = await platform.ask("GET", "/ocpi/versions")
     details = await platform.ask("GET", "/ocpi/2.2.1")
 
-    assert_valid("versions", versions.body)
+    assert_valid("versions", versions.body, version="2.3.0")
     assert_valid("version_details", details.body)
-    assert versions.data == [{"version": "2.2.1", "url": "https://cpo.example/ocpi/2.2.1"}]
+    assert versions.data == [
+        {"version": number, "url": f"https://cpo.example/ocpi/{number}"} for number in ("2.1.1", "2.2.1", "2.3.0")
+    ]
     assert {(entry["identifier"], entry["role"]) for entry in details.data["endpoints"]} == {
         ("credentials", "SENDER"),
         ("locations", "SENDER"),

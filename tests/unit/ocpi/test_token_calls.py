@@ -12,9 +12,10 @@ from gateway.domain.partners import Endpoint, Partner
 from gateway.domain.tokens import Allowed, LocationReferences, Token
 from gateway.errors import PartnerError
 from gateway.flows.inquiries import TokenAsk
-from gateway.flows.registration import Access
+from gateway.flows.partner_api import Access
 from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.token_calls import TokenCalls
+from gateway.ocpi.v211.tokens import render_token as render_token_211
 from gateway.ocpi.v221.tokens import render_token
 from tests.fakes.ocpi_peer import FakePeer, envelope
 from tests.fakes.ocpi_samples import EMSP, OURS, PARTNER, TOKEN
@@ -231,3 +232,43 @@ async def test_an_endpoint_on_a_host_that_is_not_the_partners_is_not_called(desk
     with pytest.raises(PartnerError, match="does not lead to"):
         await desk.calls.authorize(partner, ACCESS, ASK)
     assert desk.peer.calls == []
+
+
+# --- other versions
+
+
+async def test_an_ask_in_2_1_1_has_no_routing_and_its_answer_no_token(desk: Desk) -> None:
+    desk.partner = replace(desk.partner, version="2.1.1")
+    place = {"location_id": "LOC1", "evse_uids": ["E1"], "connector_ids": ["1"]}
+    info = {"language": "en", "text": "Welcome"}
+    desk.answers(AUTHORIZE, lambda: envelope({"allowed": "ALLOWED", "location": place, "info": info}))
+
+    answer = await desk.authorize(replace(ASK, type="APP_USER"))
+
+    assert (answer.allowed, answer.token, answer.authorization_reference) == (Allowed.ALLOWED, None, None)
+    assert answer.place == LocationReferences(location_id="LOC1", evse_uids=("E1",))
+    ((path, body),) = desk.seen
+    assert path.endswith("?type=OTHER")
+    assert body == {"location_id": "LOC1", "evse_uids": ["E1", "E2"]}
+    assert not [name for name in desk.peer.requests[-1][2] if name.lower().startswith("ocpi-")]
+
+
+async def test_tokens_of_a_2_1_1_list_are_of_the_one_party_of_the_partner(desk: Desk) -> None:
+    desk.partner = replace(desk.partner, version="2.1.1")
+    desk.answers("GET /2.2.1/tokens", lambda: envelope([render_token_211(TOKEN)]))
+
+    (token,) = await desk.pull()
+
+    assert (token.party, token.uid, token.contract_id) == (PARTNER.roles[0].party, TOKEN.uid, TOKEN.contract_id)
+    assert not [name for name in desk.peer.requests[-1][2] if name.lower().startswith("ocpi-")]
+
+
+async def test_contracts_have_their_word_in_2_3_0(desk: Desk) -> None:
+    desk.partner = replace(desk.partner, version="2.3.0")
+    desk.answers(AUTHORIZE, lambda: envelope({"allowed": "ALLOWED", "token": WIRE_TOKEN | {"type": "EMAID"}}))
+
+    answer = await desk.authorize(replace(ASK, type="EMAID"))
+
+    assert answer.token is not None
+    assert answer.token.type == "EMAID"
+    assert desk.seen[0][0].endswith("?type=EMAID")

@@ -10,7 +10,7 @@ from gateway.replay.replay import replay
 from simulators.demo import TARIFF, location, tariff
 
 CARD = "04E2A1B2C3D480"
-OCPI = next(iter(OCPI_VERSIONS.values()))
+OCPI = OCPI_VERSIONS["2.2.1"]
 BEGIN = "connected: ocpp1.6 from 10.0.0.1:4711"
 INVENTORY: dict[str, Any] = {
     "stations": [{"station_id": "DEMO-16", "admission": "ACCEPTED", "ocpp_version": None}],

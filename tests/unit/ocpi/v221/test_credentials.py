@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from gateway.domain.partners import Endpoint
 from gateway.errors import WireError
-from gateway.flows.registration import Credentials
+from gateway.flows.partner_api import Credentials
 from gateway.ocpi.v221.credentials import parse_credentials, parse_endpoints, render_credentials
 from tests.contract_schemas import assert_valid
 from tests.fakes.ocpi_samples import EMSP, OWN_ROLE

@@ -4,7 +4,6 @@ from typing import Any
 
 import orjson
 import pytest
-from structlog.testing import capture_logs
 
 from gateway.domain.locations import EvseStatus, Location
 from gateway.ocpi import wire
@@ -50,16 +49,17 @@ def test_what_came_with_a_later_version_is_left_out() -> None:
     assert "accepted_service_providers" not in body["evses"][0]
 
 
-def test_a_connector_of_a_later_standard_is_withheld_with_a_warning() -> None:
+def test_a_connector_of_a_later_standard_is_withheld_and_noted() -> None:
     nacs = replace(CONNECTOR, id="2", standard="SAE_J3400")
     both = replace(EVSE, uid="GWY-1-2", connectors=(CONNECTOR, nacs))
     only = replace(EVSE, uid="GWY-1-3", connectors=(nacs,))
 
-    with capture_logs() as logs:
+    with wire.noting_gaps() as gaps:
         body = shown(replace(LOCATION, evses=(both, only)))
 
     assert [[plug["id"] for plug in evse["connectors"]] for evse in body["evses"]] == [["1"]]
-    assert [entry["evse_uid"] for entry in logs if entry["event"] == "EVSE withheld"] == ["GWY-1-3"]
+    assert "EVSE GWY-1-2: connector 2 is SAE_J3400: not a standard of OCPI 2.2.1" in gaps
+    assert "EVSE GWY-1-3 has no connector with a standard of OCPI 2.2.1 (SAE_J3400)" in gaps
     with pytest.raises(wire.CannotSayError, match="SAE_J3400"):
         render_connector(nacs)
 
@@ -105,3 +105,14 @@ def test_numbers_of_the_descriptive_rest_stay_exact() -> None:
 )
 def test_the_words_are_those_of_the_official_schema(name: str, ours: frozenset[str]) -> None:
     assert ours == load_schema_enum("locations", name, version="2.2.1")
+
+
+def test_who_may_see_an_unpublished_location_is_told_but_for_tokens_of_a_later_type() -> None:
+    allowed = [{"uid": "04A2", "type": "RFID"}, {"uid": "DE-EMP-C1", "type": "EMAID"}]
+    private = replace(LOCATION, publish=False, extra=json.dumps({"publish_allowed_to": allowed}))
+
+    with wire.noting_gaps() as gaps:
+        body = shown(private)
+
+    assert body["publish_allowed_to"] == allowed[:1]
+    assert "publish_allowed_to: a token of type EMAID" in gaps

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.domain.tokens import Whitelist
 from gateway.errors import WireError
+from gateway.flows.tokens import token_key
 from gateway.ocpi import wire
 from gateway.ocpi.v221.tokens import parse_token, parse_token_patch, render_token
 from tests.contract_schemas import assert_valid
@@ -33,16 +34,18 @@ REQUIRED = {
     )
 }  # fmt: skip
 
+KEY = token_key("DE", "EMP", "04A2B3C4D5E6F7")
+
 
 def test_a_token_comes_back_as_it_was_pushed_with_its_party_in_capitals() -> None:
-    body = orjson.loads(wire.dump_json(render_token(parse_token(FULL, "P1"))))
+    body = orjson.loads(wire.dump_json(render_token(parse_token(FULL, KEY, "P1"))))
 
     assert body == FULL | {"country_code": "DE", "party_id": "EMP"}
     assert_valid("token", body)
 
 
 def test_a_token_with_nothing_optional_is_enough() -> None:
-    token = parse_token(REQUIRED | {"some_later_field": 1, "group_id": None}, "P1")
+    token = parse_token(REQUIRED | {"some_later_field": 1, "group_id": None}, KEY, "P1")
 
     assert (token.partner_id, token.whitelist, token.group_id) == ("P1", Whitelist.ALLOWED_OFFLINE, None)
     assert token.last_updated == datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -52,7 +55,7 @@ def test_a_token_with_nothing_optional_is_enough() -> None:
 @pytest.mark.parametrize("name", sorted(REQUIRED))
 def test_every_required_member_is_required_by_name(name: str) -> None:
     with pytest.raises(WireError) as error:
-        parse_token({key: value for key, value in REQUIRED.items() if key != name}, "P1")
+        parse_token({key: value for key, value in REQUIRED.items() if key != name}, KEY, "P1")
 
     assert error.value.path == f"$.{name}"
 
@@ -82,7 +85,7 @@ def test_every_required_member_is_required_by_name(name: str) -> None:
 )
 def test_a_member_that_breaks_the_specification_is_named(name: str, value: Any) -> None:
     with pytest.raises(WireError) as error:
-        parse_token(FULL | {name: value}, "P1")
+        parse_token(FULL | {name: value}, KEY, "P1")
 
     assert error.value.path.startswith(f"$.{name}")
 
@@ -90,12 +93,12 @@ def test_a_member_that_breaks_the_specification_is_named(name: str, value: Any) 
 @pytest.mark.parametrize("body", [[], "token", 1, None])
 def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
     with pytest.raises(WireError):
-        parse_token(body, "P1")
+        parse_token(body, KEY, "P1")
 
 
 @pytest.mark.parametrize(("sent", "kept"), [("en-GB", "en"), ("DE", "de"), ("german", None), (7, None)])
 def test_a_locale_counts_as_its_language_and_nonsense_as_none(sent: Any, kept: str | None) -> None:
-    assert parse_token(FULL | {"language": sent}, "P1").language == kept
+    assert parse_token(FULL | {"language": sent}, KEY, "P1").language == kept
 
 
 def test_a_patch_changes_only_what_it_names() -> None:

@@ -1,0 +1,36 @@
+"""OCPI 2.1.1: one party per connection, no routing, no taxes, and fewer words for most things."""
+
+from gateway.ocpi.v211 import cdrs, credentials, locations, sessions, tariffs, tokens
+from gateway.ocpi.version import Version
+
+VERSION = Version(
+    number="2.1.1",
+    modules=(
+        ("credentials", "SENDER"),
+        ("locations", "SENDER"),
+        ("sessions", "SENDER"),
+        ("cdrs", "SENDER"),
+        ("tariffs", "SENDER"),
+        ("tokens", "RECEIVER"),
+    ),
+    is_routed=False,
+    raw_token=True,
+    whole_seconds=True,
+    says_unpublished=False,
+    parse_endpoints=credentials.parse_endpoints,
+    render_endpoint=credentials.render_endpoint,
+    parse_credentials=credentials.parse_credentials,
+    render_credentials=credentials.render_credentials,
+    render_location=locations.render_location,
+    render_evse=locations.render_evse,
+    render_connector=locations.render_connector,
+    render_session=sessions.render_session,
+    render_cdr=cdrs.render_cdr,
+    render_tariff=tariffs.render_tariff,
+    parse_token=tokens.parse_token,
+    parse_token_patch=tokens.parse_token_patch,
+    render_token=tokens.render_token,
+    parse_authorization=tokens.parse_authorization,
+    render_location_references=tokens.render_location_references,
+    render_token_type=tokens.render_token_type,
+)

@@ -1,0 +1,172 @@
+"""What partners are pushed, in the version and dialect of each."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, cast
+
+import orjson
+import pytest
+from aiohttp import web
+
+from gateway.domain.deliveries import Message, bill_subject, location_subject, session_subject, tariff_subject
+from gateway.domain.ids import PartyId
+from gateway.domain.partners import Endpoint, Partner
+from gateway.domain.sessions import SessionStatus
+from gateway.errors import CannotSayError
+from gateway.flows.letters import Letters
+from gateway.flows.memory import Memory
+from gateway.flows.withheld import WithheldBook
+from gateway.ocpi.client import OcpiClient
+from gateway.ocpi.postman import OcpiPostman
+from gateway.ocpi.renderings import Renderings
+from gateway.ports import Store
+from tests.contract_schemas import assert_valid
+from tests.fakes.ocpi_peer import FakePeer, envelope
+from tests.fakes.ocpi_samples import CDR, LOCATION, OTHER_OF_OURS, OURS, PARTNER, SESSION, TARIFF
+from tests.fakes.ocpi_store import FakeClock
+
+PLAIN = replace(TARIFF, min_price=None)
+
+
+class KeptBytes:
+    """The one bill there is, and the bytes it was shown with."""
+
+    def __init__(self) -> None:
+        self.shown: list[Any] = []
+
+    async def find_cdr(self, cdr_id: str) -> Any:
+        return CDR if cdr_id == CDR.id else None
+
+    async def load_shown_cdr(self, _cdr_id: str) -> Any:
+        return [type("Shown", (), {"version": version, "body": body}) for version, body in self.shown]
+
+    async def save_cdr_renderings(self, version: str, bodies: Any) -> None:
+        self.shown += [(version, body) for _, body in bodies]
+
+
+class Post:
+    """Letters and their postman over objects in memory, and a peer with receivers."""
+
+    def __init__(self, peer: FakePeer, client: OcpiClient, *parties: PartyId) -> None:
+        clock = FakeClock()
+        self.peer = peer
+        self.withheld = WithheldBook(clock)
+        self.memory = Memory()
+        self.memory.locations[LOCATION.id] = LOCATION
+        self.memory.tariffs[PLAIN.id] = PLAIN
+        self.memory.sessions[SESSION.id] = SESSION
+        self.postman = OcpiPostman(client, self.memory, Renderings(), self.withheld, clock, parties or (OURS,))
+        self.letters = Letters(cast(Store, KeptBytes()), self.memory, self.postman)
+
+    def partner(self, version: str, **changes: Any) -> Partner:
+        endpoints = tuple(
+            Endpoint(identifier=module, role="RECEIVER", url=self.peer.url(f"/{version}/{module}"))
+            for module in ("locations", "tariffs", "sessions", "cdrs")
+        )
+        return replace(PARTNER, version=version, versions_url=self.peer.url(), endpoints=endpoints, **changes)
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[FakePeer]:
+    peer = FakePeer(raw=True)
+    await peer.start()
+    yield peer
+    await peer.stop()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[OcpiClient]:
+    client = OcpiClient(allow_insecure=True)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def post(peer: FakePeer, client: OcpiClient) -> Post:
+    return Post(peer, client)
+
+
+async def compose(post: Post, partner: Partner, subject: Any) -> Message:
+    message = await post.letters.compose(partner, subject)
+    assert message is not None
+    return message
+
+
+@pytest.mark.parametrize("version", ["2.1.1", "2.2.1", "2.3.0"])
+async def test_what_is_pushed_is_valid_in_the_version_of_the_partner(post: Post, version: str) -> None:
+    partner = post.partner(version)
+    subjects = {
+        "location": location_subject(LOCATION.id),
+        "tariff": tariff_subject(OURS, PLAIN.id),
+        "session": session_subject(SESSION.id),
+        "cdr": bill_subject(SESSION.id, CDR.id),
+    }
+    for module, subject in subjects.items():
+        message = await compose(post, partner, subject)
+        body = message.body if isinstance(message.body, bytes) else post.postman.dump(partner, message.body or {})
+        assert_valid(module, orjson.loads(body), version=version)
+
+
+async def test_a_push_in_2_1_1_goes_without_routing_with_the_token_as_it_is_and_in_whole_seconds(post: Post) -> None:
+    partner = post.partner("2.1.1", raw_token=True)
+    seen: list[tuple[str, bytes]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        seen.append((request.path, await request.read()))
+        return envelope()
+
+    path = f"/2.1.1/sessions/{OURS.country_code}/{OURS.party_id}/{SESSION.id}"
+    post.peer.override[f"PUT {path}"] = take
+
+    answer = await post.postman.send(
+        partner, post.peer.token, await compose(post, partner, session_subject(SESSION.id))
+    )
+
+    assert (answer.http_status, answer.status_code) == (200, 1000)
+    headers = post.peer.requests[-1][2]
+    assert headers["Authorization"] == f"Token {post.peer.token}"
+    assert not [name for name in headers if name.lower().startswith("ocpi-")]
+    ((sent_to, body),) = seen
+    assert sent_to == path
+    assert b"." not in orjson.loads(body)["last_updated"].encode()
+
+
+@pytest.mark.parametrize(("version", "method"), [("2.1.1", "PUT"), ("2.2.1", "PATCH")])
+async def test_the_progress_of_a_session_is_told_whole_where_a_patch_is_not_defined(
+    post: Post, version: str, method: str
+) -> None:
+    partner, subject = post.partner(version), session_subject(SESSION.id)
+    ledger = replace(SESSION.ledger, ended_at=None)
+    post.memory.sessions[SESSION.id] = replace(SESSION, status=SessionStatus.ACTIVE, ledger=ledger)
+    post.letters.on_delivered(partner, subject, await compose(post, partner, subject))
+
+    assert (await compose(post, partner, subject)).method == method
+
+
+async def test_a_2_1_1_partner_is_told_of_the_one_party_it_knows(peer: FakePeer, client: OcpiClient) -> None:
+    post = Post(peer, client, OURS, OTHER_OF_OURS)
+    subject = location_subject(LOCATION.id)
+
+    assert await post.letters.compose(post.partner("2.1.1"), subject) is not None
+    assert await post.letters.compose(post.partner("2.1.1", our_party=OTHER_OF_OURS), subject) is None
+    assert await post.letters.compose(post.partner("2.2.1", our_party=OTHER_OF_OURS), subject) is not None
+
+
+@pytest.mark.parametrize(("was_published", "told"), [(True, ["REMOVED"]), (False, None)])
+async def test_a_location_that_2_1_1_must_not_show_is_withdrawn_or_never_told(
+    post: Post, was_published: bool, told: list[str] | None
+) -> None:
+    post.memory.locations[LOCATION.id] = replace(LOCATION, publish=False, was_published=was_published)
+    partner = post.partner("2.1.1", sees_unpublished=True)
+
+    message = await post.letters.compose(partner, location_subject(LOCATION.id))
+
+    body = message.body if message is not None else None
+    assert (None if body is None else [evse["status"] for evse in cast(Any, body)["evses"]]) == told
+
+
+async def test_what_cannot_be_pushed_is_withheld_and_listed(post: Post) -> None:
+    with pytest.raises(CannotSayError):
+        post.postman.render("2.1.1", TARIFF)
+
+    assert [(entry.kind, entry.id, entry.is_whole_object) for entry in post.withheld.all()] == [("tariff", "T1", True)]
