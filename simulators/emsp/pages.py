@@ -175,7 +175,7 @@ def _judge_objects(desk: Desk, version: OcpiVersion, module: str, pull: Pull) ->
         if updated > desk.now() + transport.CLOCK_SKEW:
             desk.findings.add(transport.FUTURE, where, f"{path}.last_updated", item["last_updated"])
         owner = version.key_of(module, item)[:2]
-        if owners and owner not in owners:
+        if version.has_owners and owners and owner not in owners:
             desk.findings.add(FOREIGN, where, f"{path}.party_id", "*".join(owner))
 
 

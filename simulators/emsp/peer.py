@@ -123,7 +123,7 @@ class Peer:
             token = partner.card.token
         if token:
             headers["Authorization"] = f"Token {self.version.encode_token(token)}"
-        if module not in self.version.configuration and partner is not None:
+        if self.version.is_routed(module) and partner is not None:
             headers |= transport.routing_headers(to=partner.party(), sender=self._desk.party)
         return headers
 
@@ -157,7 +157,7 @@ class Peer:
 
     def _check_routing(self, reply: Reply, module: str) -> list[Problem]:
         partner = self._desk.partner
-        if module in self.version.configuration:
+        if not self.version.is_routed(module):
             return list(transport.check_not_routed(reply.headers))
         if partner is None:
             return []

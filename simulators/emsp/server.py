@@ -86,6 +86,8 @@ class Server:
             {"identifier": module, "role": role, "url": f"{base}/{path}"}
             for module, role, path in self.version.interfaces
         ]
+        if not self.version.has_roles:
+            endpoints = [{name: value for name, value in one.items() if name != "role"} for one in endpoints]
         return ok({"version": self.version.number, "endpoints": endpoints})
 
     def _authenticate(self, request: web.Request, route: Route) -> Answer | None:
@@ -125,7 +127,7 @@ class Server:
             if request_id in self._ids:
                 desk.findings.add(transport.IDS_NEW, where, f"header {transport.X_REQUEST_ID}", repr(request_id))
             self._ids.append(request_id)
-        if route.module in self.version.configuration:
+        if not self.version.is_routed(route.module):
             desk.findings.extend(where, transport.check_not_routed(request.headers))
         elif desk.partner is not None:
             cpos = desk.partner.card.parties
@@ -156,6 +158,7 @@ class Server:
             query=dict(request.query),
             body=body,
             credentials_token=self._token_of(request) or "",
+            version=self.version,
         )
 
     async def _respond(self, request: web.Request, module: str, body: Any, answer: Answer) -> web.StreamResponse:
@@ -168,7 +171,7 @@ class Server:
         for name in (transport.X_REQUEST_ID, transport.X_CORRELATION_ID):
             if name in request.headers:
                 headers[name] = request.headers[name]
-        if module not in self.version.configuration:
+        if self.version.is_routed(module):
             headers |= _swap_routing(request)
         desk.received.append(
             Received(request.method, request.path_qs, request.headers, body, answer.http_status, answer.status_code)

@@ -22,15 +22,31 @@ def tell_cdrs(cdrs: Sequence[JsonObject]) -> Iterator[str]:
 
 def describe_cdr(cdr: JsonObject) -> str:
     """Energy, duration, cost and token of a well-formed CDR."""
-    minutes = (parse_datetime(cdr["end_date_time"]) - parse_datetime(cdr["start_date_time"])).total_seconds() / 60
-    cost = f"{_plain(cdr['total_cost']['excl_vat'])} {cdr['currency']} excl. VAT"
-    if cdr["total_cost"].get("incl_vat") is not None:
-        cost += f" ({_plain(cdr['total_cost']['incl_vat'])} incl.)"
-    at = cdr["cdr_location"]
+    end = parse_datetime(cdr["end_date_time"] if "end_date_time" in cdr else cdr["stop_date_time"])
+    minutes = (end - parse_datetime(cdr["start_date_time"])).total_seconds() / 60
+    before, after = cost_of(cdr)
+    cost = f"{_plain(before)} {cdr['currency']} excl. VAT"
+    if after is not None:
+        cost += f" ({_plain(after)} incl.)"
+    at = cdr["cdr_location"] if "cdr_location" in cdr else cdr["location"]["evses"][0]
+    token = cdr["cdr_token"]["uid"] if "cdr_token" in cdr else cdr["auth_id"]
     return (
         f"{_plain(cdr['total_energy'])} kWh in {minutes:.1f} min, {cost}, "
-        f"at {at['evse_id']}, token {mask(cdr['cdr_token']['uid'])}"
+        f"at {at.get('evse_id', at.get('uid'))}, token {mask(token)}"
     )
+
+
+def cost_of(cdr: JsonObject) -> tuple[Decimal, Decimal | None]:
+    """The total of a well-formed CDR of any version, before taxes and with them (None: not told)."""
+    cost = cdr["total_cost"]
+    if not isinstance(cost, dict):
+        return Decimal(cost), None
+    if "excl_vat" in cost:
+        after = cost.get("incl_vat")
+        return Decimal(cost["excl_vat"]), None if after is None else Decimal(after)
+    before = Decimal(cost["before_taxes"])
+    taxes = [Decimal(tax["amount"]) for tax in cost.get("taxes") or ()]
+    return before, before + sum(taxes) if taxes else None
 
 
 def tell_findings(findings: Sequence[Finding]) -> Iterator[str]:

@@ -34,7 +34,9 @@ class Tokens:
         key = self.version.key_of("tokens", token)
         is_new = self.desk.store.get("tokens", key) is None
         self.desk.store.put("tokens", key, token, "our own token")
-        reply = await self.peer.request("PUT", self._url(token), module="tokens", query=_type_query(token), body=token)
+        reply = await self.peer.request(
+            "PUT", self._url(token), module="tokens", query=_type_query(token), body=self.version.render_token(token)
+        )
         reply.require_success(f"token {mask(token['uid'])} was not accepted")
         if is_new != (reply.http_status == 201):
             seen = f"HTTP {reply.http_status} for a token that is {'new' if is_new else 'known'}"
@@ -44,7 +46,9 @@ class Tokens:
     async def patch(self, token: JsonObject, changes: JsonObject) -> Reply:
         """PATCH with `changes` and a new last_updated; `PeerRefusedError` if the CPO does not take it."""
         body = {**changes, "last_updated": format_datetime(self.desk.now())}
-        reply = await self.peer.request("PATCH", self._url(token), module="tokens", query=_type_query(token), body=body)
+        reply = await self.peer.request(
+            "PATCH", self._url(token), module="tokens", query=_type_query(token), body=self.version.render_token(body)
+        )
         reply.require_success(f"the change of token {mask(token['uid'])} was not accepted")
         key = self.version.key_of("tokens", token)
         self.desk.store.put("tokens", key, {**token, **body}, "our own token")
@@ -56,7 +60,7 @@ class Tokens:
         reply.require_success(f"token {mask(token['uid'])} cannot be read back")
         self.desk.findings.extend(reply.where, self.version.judge("token", reply.data), "$.data")
         theirs: JsonObject = reply.data if isinstance(reply.data, dict) else {}
-        for name, value in token.items():
+        for name, value in self.version.render_token(token).items():
             if theirs.get(name) != value:
                 seen = f"{theirs.get(name)!r}, pushed {value!r}"
                 self.desk.findings.add(KEPT, reply.where, f"$.data.{name}", seen)

@@ -22,6 +22,7 @@ class Inbound:
     query: Mapping[str, str]
     body: Any
     credentials_token: str
+    version: OcpiVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ class OcpiVersion:
     """One version; a new one is a folder that ends in such a record, and a line in `versions.py`.
 
     `kinds` maps a module to the kind of object `judge` knows; `interfaces` are (module, role, path) of our own
-    endpoints; `configuration` are the modules that are not routed.
+    endpoints; `configuration` are the modules that are not routed.  `has_routing`: messages name parties in headers;
+    `has_roles`: endpoints name their role; `has_owners`: objects name theirs.  `render_token` makes of (parts of) our
+    own token, which is kept in the shape of 2.2.1, what stands on the wire.
     """
 
     number: str
@@ -90,3 +93,10 @@ class OcpiVersion:
     render_credentials: Callable[[Party, str, str], JsonObject]
     read_credentials: Callable[[JsonObject], Card]
     read_endpoints: Callable[[JsonObject], dict[tuple[str, str], str]]
+    render_token: Callable[[JsonObject], JsonObject] = dict
+    has_routing: bool = True
+    has_roles: bool = True
+    has_owners: bool = True
+
+    def is_routed(self, module: str) -> bool:
+        return self.has_routing and module not in self.configuration

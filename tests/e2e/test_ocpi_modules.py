@@ -221,7 +221,7 @@ async def test_an_unknown_url_is_404_with_an_envelope(emsp: Platform, path: str)
     assert "data" not in answer.body
 
 
-@pytest.mark.parametrize("path", ["/", "/ocpi", "/ocpi/2.1.1", "/ocpi/cpo/2.1.1/locations", "/favicon.ico", "/%2e%2e"])
+@pytest.mark.parametrize("path", ["/", "/ocpi", "/ocpi/2.0", "/ocpi/cpo/2.0/locations", "/favicon.ico", "/%2e%2e"])
 async def test_urls_outside_the_modules_are_404_with_an_envelope(house: House, path: str) -> None:
     answer = await send("GET", house.ocpi_url.removesuffix("/ocpi") + path)
 

@@ -113,12 +113,12 @@ async def test_our_registration_that_fails_says_where_and_leaves_nothing_valid(
 
 
 async def test_our_registration_needs_a_mutual_version(house: House, peer: FakePeer) -> None:
-    peer.versions = ["2.1.1"]
+    peer.versions = ["2.0"]
 
     status, body = await register_with(house, peer)
 
     assert status == 502
-    assert "2.1.1" in body["error"]["what"]
+    assert "2.0" in body["error"]["what"]
 
 
 async def test_our_registration_with_a_wrong_token_a_says_so(house: House, peer: FakePeer) -> None:
@@ -223,7 +223,7 @@ async def test_what_the_operator_knows_of_a_partners_manners_is_tried_first(hous
 
 async def test_a_failed_handshake_is_in_the_trace(house: House, peer: FakePeer) -> None:
     token_a = await invite(house)
-    peer.versions = ["2.1.1"]
+    peer.versions = ["2.0"]
     await post(house, token_a, credentials_of(peer))
     await send("GET", module(house, "cdrs"), token="a-wrong-token")
 

@@ -80,7 +80,7 @@ async def test_health_needs_no_token_and_names_what_is_up(house: House) -> None:
     assert answer.status == 200
     assert (answer.body["status"], answer.body["store"]) == ("up", "up")
     assert answer.body["listeners"] == {"ocpp": "up", "ocpi": "up", "console": "up"}
-    assert answer.body["versions"]["ocpi"] == ["2.2.1"]
+    assert answer.body["versions"]["ocpi"] == ["2.1.1", "2.2.1", "2.3.0"]
     assert {"1.6", "2.0.1"} <= set(answer.body["versions"]["ocpp"])
 
 

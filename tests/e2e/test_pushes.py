@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
@@ -51,7 +52,7 @@ def pushes(emsp: Emsp, module: str = "") -> list[tuple[str, list[str], Any]]:
     """Method, path below the version, and body of what was pushed, in order."""
     found = []
     for one in emsp.received:
-        segments = one.path.split("?")[0].split(f"/ocpi/{VERSION}/")[-1].split("/")
+        segments = re.split(r"/ocpi/[\d.]+/", one.path.split("?")[0])[-1].split("/")
         if one.method != "GET" and segments[0] in (MODULES if module == "" else (module,)):
             found.append((one.method, segments, one.body))
     return found
@@ -130,6 +131,19 @@ async def test_the_life_of_a_session_is_told_in_order(house: House) -> None:
         await emsp.pull("cdrs")
         assert [str(finding) for finding in emsp.violations] == []
         check_schemas(emsp)
+
+
+async def test_a_partner_of_2_3_0_is_told_in_its_version(house: House) -> None:
+    await equip(house, "CS1")
+    async with partner(house, version="2.3.0") as emsp, charger(house) as plug:
+        await emsp.push_token(UID)
+        await plug.live(Visit(UID, now() - timedelta(hours=1)))
+        await arrived(emsp, "cdrs", 1)
+        shown = await settled(house)
+
+        assert shown["refused"] == []
+        assert {segments[0] for _, segments, _ in pushes(emsp)} == set(MODULES)
+        assert [str(finding) for finding in emsp.violations] == []
 
 
 async def test_progress_is_a_patch_and_waits_for_its_time(tmp_path: Path) -> None:

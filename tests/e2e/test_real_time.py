@@ -78,6 +78,23 @@ async def test_the_answer_of_the_emsp_is_the_drivers_and_its_reference_is_on_ses
     assert emsp.violations == []
 
 
+async def test_an_emsp_of_2_1_1_is_asked_in_its_words(house: House) -> None:
+    await house.provision("CS1", password=PASSWORD, security_profile=1)
+    async with await house.invite(version="2.1.1") as emsp:
+        await emsp.register()
+        await emsp.push_token(UID, whitelist="NEVER")
+        emsp.authorizations.answer(UID, AuthorizeAnswer())
+
+        async with charger(house) as plug:
+            await plug.live(Visit(UID, now() - timedelta(minutes=40)))
+        await house.wait_for_cdrs(1)
+
+        (cdr,) = await emsp.pull("cdrs")
+        assert cdr["auth_method"] == "AUTH_REQUEST"
+        assert [each.body for each in asks(emsp)] == [{"location_id": LOCATION, "evse_uids": ["EVSE-CS1"]}]
+        assert emsp.violations == []
+
+
 async def test_a_start_without_a_word_before_is_asked_about_too(house: House, emsp: Emsp) -> None:
     await emsp.push_token(UID, whitelist="NEVER")
     emsp.authorizations.answer(UID, ALLOWED)

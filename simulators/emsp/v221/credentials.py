@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from simulators.emsp.errors import PeerRefusedError, PeerUnreachableError
 from simulators.emsp.state import Desk
-from simulators.emsp.v221.cards import render_credentials
-from simulators.emsp.v221.judge import is_well_formed, judge
 from simulators.emsp.version import Answer, Inbound, Route, done, failed, ok
 
 GENERIC, INVALID, CANNOT_USE_API = 2000, 2001, 3001
 
 
 async def get_credentials(desk: Desk, call: Inbound) -> Answer:
-    return ok(render_credentials(desk.party, desk.versions_url, call.credentials_token))
+    return ok(call.version.render_credentials(desk.party, desk.versions_url, call.credentials_token))
 
 
 async def post_credentials(desk: Desk, call: Inbound) -> Answer:
@@ -36,8 +34,8 @@ async def delete_credentials(desk: Desk, _call: Inbound) -> Answer:
 
 
 async def _exchange(desk: Desk, call: Inbound) -> Answer:
-    desk.findings.extend(call.where, judge("credentials", call.body))
-    if not is_well_formed("credentials", call.body):
+    desk.findings.extend(call.where, call.version.judge("credentials", call.body))
+    if not call.version.is_well_formed("credentials", call.body):
         return failed(INVALID, "not a Credentials object")
     try:
         token = await desk.shake_hands(call.body, call.credentials_token)
@@ -45,7 +43,7 @@ async def _exchange(desk: Desk, call: Inbound) -> Answer:
         return failed(error.status_code if error.status_code in (3002, 3003) else CANNOT_USE_API, str(error))
     except PeerUnreachableError as error:
         return failed(CANNOT_USE_API, str(error))
-    return ok(render_credentials(desk.party, desk.versions_url, token))
+    return ok(call.version.render_credentials(desk.party, desk.versions_url, token))
 
 
 ROUTES = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from simulators.emsp.findings import Problem, Rule
@@ -29,23 +29,35 @@ CREDENTIALS_THERE = Rule(
     "OCPI 2.2.1 version_information_endpoint 6.2.4",
 )
 
-Check = Callable[[Any], Iterator[Problem]]
+Check = Callable[[Any], Iterable[Problem]]
 
 
-def judge(kind: str, raw: object) -> list[Problem]:
-    """Judge `raw` as an object of a `kind` such as "location"; `KeyError` for a kind there is not."""
-    model, check = _KINDS[kind]
+Kinds = Mapping[str, tuple[type[common.Ocpi], Check | None]]
+"""What an object of a kind such as "location" is held against: its shape, then its rules."""
+
+
+def judge_as(kinds: Kinds, kind: str, raw: object) -> list[Problem]:
+    """Judge `raw` as an object of a kind; `KeyError` for a kind there is not."""
+    model, check = kinds[kind]
     parsed, problems = fit(model, raw)
     if parsed is not None and check is not None:
         problems += check(parsed)
     return problems
 
 
+def fits_as(kinds: Kinds, kind: str, raw: object) -> bool:
+    return fit(kinds[kind][0], raw)[0] is not None
+
+
+def judge(kind: str, raw: object) -> list[Problem]:
+    return judge_as(KINDS, kind, raw)
+
+
 def is_well_formed(kind: str, raw: object) -> bool:
-    return fit(_KINDS[kind][0], raw)[0] is not None
+    return fits_as(KINDS, kind, raw)
 
 
-def _check_credentials(credentials: models.Credentials) -> Iterator[Problem]:
+def check_credentials(credentials: models.Credentials) -> Iterator[Problem]:
     roles = [(role.role, role.country_code.upper(), role.party_id.upper()) for role in credentials.roles]
     for index, role in enumerate(roles):
         if role in roles[:index]:
@@ -62,11 +74,11 @@ def _check_details(details: models.VersionDetails) -> Iterator[Problem]:
         yield Problem(CREDENTIALS_THERE, "$.endpoints", "not among them")
 
 
-_KINDS: dict[str, tuple[type[common.Ocpi], Check | None]] = {
+KINDS: Kinds = {
     "envelope": (common.Envelope, None),
     "version": (models.Version, None),
     "version_details": (models.VersionDetails, _check_details),
-    "credentials": (models.Credentials, _check_credentials),
+    "credentials": (models.Credentials, check_credentials),
     "location": (models.Location, check_location),
     "evse": (models.Evse, check_evse),
     "connector": (models.Connector, check_connector),

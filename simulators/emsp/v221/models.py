@@ -340,6 +340,11 @@ class Tariff(Ocpi):
     energy_mix: EnergyMix | None = None
     last_updated: DateTime
 
+    @property
+    def has_net_prices(self) -> bool:
+        """Prices exclude VAT, always."""
+        return True
+
 
 class CdrLocation(Ocpi):
     paragraph = "OCPI 2.2.1 mod_cdrs 10.4.4 CdrLocation"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from simulators.emsp.findings import Problem
 from simulators.emsp.state import Desk
-from simulators.emsp.v221.judge import is_well_formed, judge
 from simulators.emsp.v221.receivers import (
     GENERIC_CLIENT_ERROR,
     INVALID,
@@ -15,7 +14,6 @@ from simulators.emsp.v221.receivers import (
     url_key,
     why,
 )
-from simulators.emsp.v221.rules.history import check_succession
 from simulators.emsp.version import Answer, Inbound, Route, done, failed, ok
 from simulators.emsp.wire import JsonObject, parse_datetime
 
@@ -56,15 +54,15 @@ def _take_part(desk: Desk, call: Inbound, location: JsonObject, *, is_patch: boo
         return failed(GENERIC_CLIENT_ERROR, "no such object: PUT it first", http_status=404)
     after = {**(before or {}), **call.body} if is_patch else call.body
     kind, id_name = ("evse", "uid") if connector_id is None else ("connector", "id")
-    problems = judge(kind, after)
+    problems = call.version.judge(kind, after)
     desk.findings.extend(call.where, problems)
-    if not is_well_formed(kind, after):
+    if not call.version.is_well_formed(kind, after):
         return failed(INVALID, why(problems))
     if after[id_name].upper() != call.segments["evse_uid" if connector_id is None else "connector_id"].upper():
         desk.findings.extend(call.where, [Problem(URL_MATCHES, f"$.{id_name}", repr(after[id_name]))])
         return failed(INVALID, "the ids in the URL are not those of the object")
     if before is not None:
-        desk.findings.extend(call.where, check_succession(kind, before, after, pushed=True))
+        desk.findings.extend(call.where, call.version.check_succession(kind, before, after, pushed=True))
     if evse is not None and connector_id is not None:
         after = _with_part(evse, "connectors", before, after)
     desk.store.put("locations", url_key(call), _with_part(location, "evses", evse, after), call.where)

@@ -8,9 +8,6 @@ from urllib.parse import quote
 from simulators.emsp import transport
 from simulators.emsp.findings import Problem, Rule
 from simulators.emsp.state import Desk, Key
-from simulators.emsp.v221.cards import key_of
-from simulators.emsp.v221.judge import is_well_formed, judge
-from simulators.emsp.v221.rules.history import check_succession
 from simulators.emsp.version import Answer, Inbound, Route, done, failed, ok
 from simulators.emsp.wire import JsonObject, parse_datetime
 
@@ -86,8 +83,8 @@ async def post_cdr(desk: Desk, call: Inbound) -> Answer:
     if answer.status_code != 1000:
         return answer
     _check_session_first(desk, call)
-    location = f"{desk.base_url}/ocpi/2.2.1/cdrs/" + "/".join(
-        quote(part, safe="") for part in key_of("cdrs", call.body)
+    location = f"{desk.base_url}/ocpi/{call.version.number}/cdrs/" + "/".join(
+        quote(part, safe="") for part in call.version.key_of("cdrs", call.body)
     )
     return done(created=answer.http_status == 201, headers={"Location": location})
 
@@ -109,12 +106,12 @@ def patchable(desk: Desk, call: Inbound) -> JsonObject | Answer:
 def _take(desk: Desk, call: Inbound, module: str, item: Any, *, has_id_in_url: bool = True) -> Answer:
     """Judge and keep a whole object; what is not well-formed is refused with 2001."""
     kind = KINDS[module]
-    problems = judge(kind, item)
+    problems = call.version.judge(kind, item)
     desk.findings.checked[module] += 1
     desk.findings.extend(call.where, problems)
-    if not is_well_formed(kind, item):
+    if not call.version.is_well_formed(kind, item):
         return failed(INVALID, why(problems))
-    key = key_of(module, item)
+    key = call.version.key_of(module, item)
     if has_id_in_url and key != url_key(call):
         desk.findings.add(URL_MATCHES, call.where, "$", f"object {'/'.join(key)}, URL {'/'.join(url_key(call))}")
         return failed(INVALID, "the ids in the URL are not those of the object")
@@ -128,10 +125,10 @@ def _take(desk: Desk, call: Inbound, module: str, item: Any, *, has_id_in_url: b
 
 
 def _keep(desk: Desk, call: Inbound, module: str, item: JsonObject, *, created: bool) -> Answer:
-    key = key_of(module, item)
+    key = call.version.key_of(module, item)
     before = desk.store.get(module, key)
     if before is not None:
-        changes = list(check_succession(module, before, item, pushed=True))
+        changes = list(call.version.check_succession(module, before, item, pushed=True))
         desk.findings.extend(call.where, changes)
         if module == "cdrs":
             # What was billed stands; a second, different bill with the same id is refused.
@@ -145,7 +142,7 @@ def _check_session_first(desk: Desk, call: Inbound) -> None:
     cdr = call.body
     if cdr.get("session_id") is None or "sessions" not in desk.store.seen:
         return
-    owner = key_of("cdrs", cdr)[:2]
+    owner = call.version.key_of("cdrs", cdr)[:2]
     session = desk.store.get("sessions", (*owner, cdr["session_id"].upper()))
     status = "not given" if session is None else session["status"]
     if status != "COMPLETED":

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from simulators.emsp.findings import Rule
 from simulators.emsp.state import AuthorizeAnswer, Desk
-from simulators.emsp.v221.judge import is_well_formed, judge
 from simulators.emsp.v221.types import parse_date_time
 from simulators.emsp.version import Answer, Inbound, Route, done, failed, ok
 from simulators.emsp.wire import JsonObject, parse_datetime
@@ -43,16 +42,16 @@ async def list_tokens(desk: Desk, call: Inbound) -> Answer:
     headers = {"X-Total-Count": str(len(matching)), "X-Limit": str(MAX_LIMIT)}
     if limit > 0 and offset + limit < len(matching):
         query = urlencode({**call.query, "offset": offset + limit, "limit": limit})
-        headers["Link"] = f'<{desk.base_url}/ocpi/2.2.1/tokens?{query}>; rel="next"'
-    return ok(matching[offset : offset + limit], headers=headers)
+        headers["Link"] = f'<{desk.base_url}/ocpi/{call.version.number}/tokens?{query}>; rel="next"'
+    return ok([call.version.render_token(t) for t in matching[offset : offset + limit]], headers=headers)
 
 
 async def authorize(desk: Desk, call: Inbound) -> Answer:
     """Answer as scripted, else by the token's own `valid` (OCPI 2.2.1 12.2.2.2)."""
     uid, kind = call.segments["uid"], call.query.get("type", "RFID")
     if call.body is not None:
-        desk.findings.extend(call.where, judge("location_references", call.body))
-        if not is_well_formed("location_references", call.body):
+        desk.findings.extend(call.where, call.version.judge("location_references", call.body))
+        if not call.version.is_well_formed("location_references", call.body):
             return failed(INVALID, "not a LocationReferences object")
     scripted = desk.authorizations.next(uid)
     if scripted is not None:
@@ -67,8 +66,8 @@ async def authorize(desk: Desk, call: Inbound) -> Answer:
 
 
 async def take_result(desk: Desk, call: Inbound) -> Answer:
-    desk.findings.extend(call.where, judge("command_result", call.body))
-    if not is_well_formed("command_result", call.body):
+    desk.findings.extend(call.where, call.version.judge("command_result", call.body))
+    if not call.version.is_well_formed("command_result", call.body):
         return failed(INVALID, "not a CommandResult object")
     results = desk.results.get(call.segments["command_id"])
     if results is None:

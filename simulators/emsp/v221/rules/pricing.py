@@ -65,7 +65,7 @@ def _only_tariff(cdr: Cdr) -> Tariff | None:
     tariff = cdr.tariffs[0]
     restricted = any(element.restrictions is not None for element in tariff.elements)
     applies = all(period.tariff_id == tariff.id for period in cdr.charging_periods)
-    return tariff if applies and not restricted else None
+    return tariff if applies and not restricted and tariff.has_net_prices else None
 
 
 def _costs(cdr: Cdr, tariff: Tariff) -> dict[str, Cost]:

@@ -191,5 +191,5 @@ async def test_a_port_that_is_taken_is_explained(emsp: Emsp) -> None:
 
 
 def test_an_unknown_version_is_explained() -> None:
-    with pytest.raises(EmspError, match=r"There are: 2\.2\.1"):
+    with pytest.raises(EmspError, match=r"There are: 2\.1\.1, 2\.2\.1, 2\.3\.0"):
         Emsp(version="1.0")

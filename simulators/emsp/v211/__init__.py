@@ -1,0 +1,71 @@
+"""OCPI 2.1.1, as an eMSP speaks and checks it; it pulls, for what is pushed has no place here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
+from simulators.emsp.findings import Problem
+from simulators.emsp.state import Desk, Key, Store
+from simulators.emsp.v211 import cards, models
+from simulators.emsp.v211.rules import check_cdr, check_location, check_references, check_session
+from simulators.emsp.v221 import VERSION as V221
+from simulators.emsp.v221 import credentials, senders
+from simulators.emsp.v221.common import Envelope
+from simulators.emsp.v221.judge import Kinds, fits_as, judge_as
+from simulators.emsp.v221.models import Version
+from simulators.emsp.version import Answer, Inbound, Route
+
+KINDS: Kinds = {
+    "envelope": (Envelope, None),
+    "version": (Version, None),
+    "version_details": (models.VersionDetails, None),
+    "credentials": (models.Credentials, None),
+    "location": (models.Location, check_location),
+    "evse": (models.Evse, None),
+    "connector": (models.Connector, None),
+    "session": (models.Session, check_session),
+    "cdr": (models.Cdr, check_cdr),
+    "tariff": (models.Tariff, None),
+    "token": (models.Token, None),
+    "location_references": (models.LocationReferences, None),
+}
+
+
+async def authorize(desk: Desk, call: Inbound) -> Answer:
+    """AuthorizationInfo has no token and no reference here (OCPI 2.1.1 mod_tokens 3.1)."""
+    answer = await senders.authorize(desk, call)
+    if not isinstance(answer.data, dict):
+        return answer
+    told = {name: value for name, value in answer.data.items() if name in ("allowed", "location", "info")}
+    return replace(answer, data=told)
+
+
+def _check_store(store: Store) -> Iterable[tuple[str, Key, Problem]]:
+    return check_references(store)
+
+
+VERSION = replace(
+    V221,
+    number="2.1.1",
+    encode_token=str,
+    decode_token=str,
+    interfaces=(("credentials", "SENDER", "credentials"), ("tokens", "SENDER", "tokens")),
+    routes=(
+        *credentials.ROUTES,
+        Route("GET", "tokens", "tokens", senders.list_tokens),
+        Route("POST", "tokens/{uid}/authorize", "tokens", authorize, body=True),
+    ),
+    judge=partial(judge_as, KINDS),
+    is_well_formed=partial(fits_as, KINDS),
+    key_of=cards.key_of,
+    check_references=_check_store,
+    render_credentials=cards.render_credentials,
+    read_credentials=cards.read_credentials,
+    read_endpoints=cards.read_endpoints,
+    render_token=cards.render_token,
+    has_routing=False,
+    has_roles=False,
+    has_owners=False,
+)
