@@ -50,7 +50,7 @@ from gateway.ocpp.versions import VERSIONS as OCPP_VERSIONS
 from gateway.ops.clock import RandomIds, SystemClock
 from gateway.ops.secrets import FileSecrets, load_console_token, load_secrets
 from gateway.ops.systemd import notify
-from gateway.ports import Change, Clock, Publish, SavePartner
+from gateway.ports import Change, Clock, Publish, SavePartner, SaveSession
 from gateway.store.sqlite import SqliteStore
 from gateway.wiring import NOBODY, build_station_flows, doubt_rules_of, ocpp_rules_of, parties_of
 
@@ -96,11 +96,15 @@ class Gateway:
         config, clock, ids = self._config, self._clock, RandomIds()
         memory, partners, mailboxes = Memory(), PartnerBook(), Mailboxes()
         outbox = Outbox(memory, clock, timedelta(seconds=config.ocpi.session_push_interval_s))
-        subscribers: list[Publish] = [memory.apply, partners.on_changes, outbox.on_changes]
+        subscribers: list[Publish] = [partners.on_changes, outbox.on_changes]
 
         def publish(changes: Sequence[Change]) -> None:
-            for subscriber in subscribers:
-                subscriber(changes)
+            memory.apply(changes)
+            # What almost every message saves is news to the memory alone.
+            others = [change for change in changes if not isinstance(change, SaveSession)]
+            if others:
+                for subscriber in subscribers:
+                    subscriber(others)
 
         store = await SqliteStore.open(
             config.store_url, publish, clock, synchronous=config.store.synchronous, follow=outbox.follow

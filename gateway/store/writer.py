@@ -90,8 +90,11 @@ class Writer:
         return entry.future
 
     def _with_followers(self, work: Sequence[StoreChange], follow: Follow) -> Sequence[StoreChange]:
-        more = [follower for change in work if type(change) not in UNPUBLISHED for follower in follow(change)]  # type: ignore[arg-type]
-        return [*work, *more] if more else work
+        whole = work
+        for change in work:
+            if type(change) not in UNPUBLISHED and (followers := follow(change)):  # type: ignore[arg-type]
+                whole = [*whole, *followers]
+        return whole
 
     async def close(self) -> None:
         """Take no more Works and finish those that are queued."""
