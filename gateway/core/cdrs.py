@@ -88,7 +88,12 @@ def price_cuts_of(terms: Terms) -> Cuts:
     None where nothing can be priced yet, or for good: then the session is held anyhow, and says why.
     """
     cuts = _tariff_cuts_of(terms)
-    return replace(cuts, parks_when_curtailed=True) if terms.parks_when_curtailed else cuts
+    if not terms.parks_when_curtailed:
+        return cuts
+    return _PARKS_WHEN_CURTAILED if cuts is NO_CUTS else replace(cuts, parks_when_curtailed=True)
+
+
+_PARKS_WHEN_CURTAILED = replace(NO_CUTS, parks_when_curtailed=True)
 
 
 def _tariff_cuts_of(terms: Terms) -> Cuts:

@@ -1,17 +1,19 @@
 """Completed sessions become CDRs; sessions that never end are given up."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.core.cdrs import Hold, decide_cdr
+from gateway.core.cdrs import Hold, decide_cdr, price_cuts_of
 from gateway.core.doubts import Doubt, DoubtRules, find_doubts, review_cdr
+from gateway.core.sessions import fold_facts
 from gateway.domain.cdrs import Cdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
-from gateway.domain.sessions import Session, SessionStatus, Terms
+from gateway.domain.sessions import Fact, Session, SessionStatus
 from gateway.domain.stations import ConnectorState
 from gateway.errors import ConflictError, NotFoundError, RevisionConflictError, StoreDownError
 from gateway.flows.agenda import Agenda
@@ -126,11 +128,14 @@ class Sealing:
         session = self._memory.sessions.get(session_id)
         if session is None or session.status is not SessionStatus.COMPLETED:
             return None
-        # Where the price may change the bill is cut by all facts at once: an older program may have kept the session.
-        completed = await self._transactions.cut_anew(self._with_place(session), Terms())
+        completed = self._with_place(session)
+        facts = await self._store.load_facts(session_id)
+        cuts = price_cuts_of(completed.terms)
+        if not cuts.is_empty:  # by all facts at once: an older program may have kept the session
+            completed = replace(completed, ledger=fold_facts(facts, completed.id_token, cuts))
         decision = decide_cdr(completed, cdr_id=self._ids.new(), now=self._clock.now())
         if isinstance(decision, Cdr):
-            decision = await self._with_signed_values(completed, decision)
+            decision = await self._with_signed_values(completed, facts, decision)
             decision = review_cdr(completed, decision, self._doubt_rules, is_released=is_released)
         if isinstance(decision, Hold):
             if session.hold != decision.reason or session.seal_due_at is not None:
@@ -149,9 +154,9 @@ class Sealing:
         )
         return decision
 
-    async def _with_signed_values(self, session: Session, cdr: Cdr) -> Cdr:
+    async def _with_signed_values(self, session: Session, facts: Sequence[Fact], cdr: Cdr) -> Cdr:
         """The bill with what the meter signed.  Nothing in it changes energy or cost: what is odd is flagged."""
-        found = await self._signatures.judge(session)
+        found = await self._signatures.judge(session, facts)
         if not found.values:
             return cdr
         if found.flags:
