@@ -68,11 +68,6 @@ def is_signature(curve: Curve, point: Point, r: int, s: int, digest: bytes) -> b
     return found is not None and found[0] % curve.n == r
 
 
-def multiply(curve: Curve, point: Point, factor: int) -> Point | None:
-    """The point added to itself `factor` times; None: infinity."""
-    return combine(curve, factor, point, 0, point)
-
-
 def combine(curve: Curve, one_factor: int, one: Point, other_factor: int, other: Point) -> Point | None:
     """The sum of two multiples, doubled along once for both; None: infinity."""
     one_factor, other_factor = one_factor % curve.n, other_factor % curve.n

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from gateway.ops.curves import SECP192K1, multiply
+from gateway.ops.curves import SECP192K1, Curve, Point, combine
 
 CURVES: dict[str, Any] = {
     "secp192r1": ec.SECP192R1(),
@@ -117,3 +117,8 @@ def structure(record: str, public_key: str = "", *, encoding_method: str = "OCMF
         "encodingMethod": encoding_method,
         "publicKey": public_key,
     }
+
+
+def multiply(curve: Curve, point: Point, factor: int) -> Point | None:
+    """The point added to itself `factor` times; None: infinity."""
+    return combine(curve, factor, point, 0, point)

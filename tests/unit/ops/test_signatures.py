@@ -7,9 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.ops.curves import SECP192K1, Curve, combine, decode_point, is_signature, multiply
+from gateway.ops.curves import SECP192K1, Curve, combine, decode_point, is_signature
 from gateway.ops.signatures import EcdsaVerifier
-from tests.fakes.meters import HASHES, make_meter
+from tests.fakes.meters import HASHES, make_meter, multiply
 
 VERIFIER = EcdsaVerifier()
 METERS = {curve: make_meter(curve) for curve in ("secp192k1", "secp256r1", "brainpool256r1")}
