@@ -4,245 +4,103 @@ A `Work` is data.  The store stamps `last_updated` and `revision`, commits all c
 stamped objects to its subscriber before the caller goes on: memory is what the store says, never what the caller hopes.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from gateway.domain.cdrs import Cdr
-from gateway.domain.deliveries import CdrReceipt, Delivery, PartnerAnswer
+from gateway.domain.deliveries import CdrReceipt, Delivery
 from gateway.domain.events import MessageQuarantined, NoticeReported
 from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
-from gateway.domain.locations import EvseStatus, Location
+from gateway.domain.locations import Location
 from gateway.domain.partners import Partner
 from gateway.domain.reports import BilledCdr
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import LocalToken, Token
-
-T = TypeVar("T")
-
-# --- changes: what a Work may contain -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class SaveStation:
-    """Insert (revision 0) or update (the stored revision must equal `station.revision`)."""
-
-    station: Station
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteStation:
-    station_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class SaveConnectorStatus:
-    status: ConnectorStatus
-
-
-@dataclass(frozen=True, slots=True)
-class SaveSession:
-    """Insert (revision 0) or update, and append the `fact` that made the difference.
-
-    An update writes the fold; `write_terms` writes the rest too (terms, id_token, key, partner_id, remote_start_id).
-    The revision guards the facts as well: who appends one has seen all before it.
-    """
-
-    session: Session
-    write_terms: bool = False
-    fact: Fact | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SaveCdr:
-    """The store gives `ordinal` and `last_updated`.
-
-    The first of a session, a credit of the one that stands (`credit_reference_id`), or after that the one in its place
-    (`corrects_id`); any other fails the Work with ConflictError.
-    """
-
-    cdr: Cdr
-
-
-@dataclass(frozen=True, slots=True)
-class SaveLocation:
-    """Insert or replace a location with its EVSEs; the store stamps what changed, upwards to the location."""
-
-    location: Location
-
-
-@dataclass(frozen=True, slots=True)
-class SaveEvseStatus:
-    """Set the published status of one EVSE; EVSE and location get the same new `last_updated`, given by the store."""
-
-    location_id: str
-    evse_uid: str
-    status: EvseStatus
-    last_updated: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SaveTariff:
-    tariff: Tariff
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteTariff:
-    tariff_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class SaveToken:
-    """Insert or replace by (party, uid, type); one older than the stored is kept out silently."""
-
-    token: Token
-
-
-@dataclass(frozen=True, slots=True)
-class SaveLocalToken:
-    token: LocalToken
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteLocalToken:
-    uid: str
-
-
-@dataclass(frozen=True, slots=True)
-class SavePartner:
-    """Insert (revision 0) or update."""
-
-    partner: Partner
-
-
-@dataclass(frozen=True, slots=True)
-class DropPartnerTokens:
-    """Make every token the partner pushed invalid for good (its registration ended)."""
-
-    partner_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class SaveDeviation:
-    """Insert, or count up the one with the same station, action, path and problem."""
-
-    deviation: Deviation
-
-
-@dataclass(frozen=True, slots=True)
-class SaveNotice:
-    notice: NoticeReported
-
-
-@dataclass(frozen=True, slots=True)
-class SaveQuarantined:
-    message: MessageQuarantined
-
-
-@dataclass(frozen=True, slots=True)
-class SaveLateFact:
-    """A fact that came after its session was sealed (or fits no session, `session_id` None): kept and listed."""
-
-    station_id: str
-    session_id: str | None
-    fact: Fact
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class SaveIncident:
-    """A failed handshake or a refusal, kept over restarts for the technician."""
-
-    station_id: str
-    at: datetime
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Enqueue:
-    """Something a partner is to be told: inserted, or its generation raised where it waits already.
-
-    The store gives `no` and `generation`; the newest due time counts.
-    """
-
-    delivery: Delivery
-
-
-@dataclass(frozen=True, slots=True)
-class MarkSending:
-    """A bill goes out now; should the program die, it goes out again with the same bytes."""
-
-    no: int
-
-
-@dataclass(frozen=True, slots=True)
-class SettleDelivery:
-    """Delivered: taken off, unless its generation was raised meanwhile."""
-
-    no: int
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class RefuseDelivery:
-    """Not wanted: kept with the partner's answer, unless its generation was raised meanwhile."""
-
-    no: int
-    generation: int
-    answer: PartnerAnswer
-
-
-@dataclass(frozen=True, slots=True)
-class DropDeliveries:
-    """All that waits for a partner whose registration ended."""
-
-    partner_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class SaveCdrReceipt:
-    receipt: CdrReceipt
-
-
-Change = (
-    SaveStation
-    | DeleteStation
-    | SaveConnectorStatus
-    | SaveSession
-    | SaveCdr
-    | SaveLocation
-    | SaveEvseStatus
-    | SaveTariff
-    | DeleteTariff
-    | SaveToken
-    | SaveLocalToken
-    | DeleteLocalToken
-    | SavePartner
-    | DropPartnerTokens
-    | SaveDeviation
-    | SaveNotice
-    | SaveQuarantined
-    | SaveLateFact
-    | SaveIncident
-    | Enqueue
-    | MarkSending
-    | SettleDelivery
-    | RefuseDelivery
-    | DropDeliveries
-    | SaveCdrReceipt
+from gateway.ports.changes import (
+    Change,
+    DeleteLocalToken,
+    DeleteStation,
+    DeleteTariff,
+    DropDeliveries,
+    DropPartnerTokens,
+    Enqueue,
+    Follow,
+    MarkSending,
+    Publish,
+    RefuseDelivery,
+    SaveCdr,
+    SaveCdrReceipt,
+    SaveConnectorStatus,
+    SaveDeviation,
+    SaveEvseStatus,
+    SaveIncident,
+    SaveLateFact,
+    SaveLocalToken,
+    SaveLocation,
+    SaveNotice,
+    SavePartner,
+    SaveQuarantined,
+    SaveSession,
+    SaveStation,
+    SaveTariff,
+    SaveToken,
+    SettleDelivery,
+    Work,
 )
 
-Work = Sequence[Change]
-Publish = Callable[[Sequence[Change]], None]
-"""Called with the stamped changes of a batch, in order, after its commit and before its callers go on."""
+__all__ = [
+    "CallOutcome",
+    "CdrRow",
+    "Change",
+    "Clock",
+    "ConnectionInfo",
+    "DeleteLocalToken",
+    "DeleteStation",
+    "DeleteTariff",
+    "DropDeliveries",
+    "DropPartnerTokens",
+    "Enqueue",
+    "Follow",
+    "Ids",
+    "LateFact",
+    "MarkSending",
+    "Page",
+    "PageAsked",
+    "Publish",
+    "Quarantined",
+    "RefuseDelivery",
+    "SaveCdr",
+    "SaveCdrReceipt",
+    "SaveConnectorStatus",
+    "SaveDeviation",
+    "SaveEvseStatus",
+    "SaveIncident",
+    "SaveLateFact",
+    "SaveLocalToken",
+    "SaveLocation",
+    "SaveNotice",
+    "SavePartner",
+    "SaveQuarantined",
+    "SaveSession",
+    "SaveStation",
+    "SaveTariff",
+    "SaveToken",
+    "Secrets",
+    "SettleDelivery",
+    "SignatureVerifier",
+    "Stations",
+    "Store",
+    "Trace",
+    "TraceEntry",
+    "Work",
+]
 
-Follow = Callable[[Change], Sequence[Change]]
-"""What a change brings with it, in the same Work: the deliveries it makes.  Asked when a Work is queued."""
+T = TypeVar("T")
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
