@@ -15,9 +15,10 @@ from gateway.flows.inquiries import Inquiries
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
 from gateway.flows.sealing import Sealing
+from gateway.flows.session_terms import SealRules
 from gateway.flows.signatures import Signatures
 from gateway.flows.station_events import BootRules, StationEvents
-from gateway.flows.transactions import SealRules, Transactions
+from gateway.flows.transactions import Transactions
 from gateway.ocpp.settings import Settings as OcppRules
 from gateway.ocpp.version import Metering
 from gateway.ops.signatures import EcdsaVerifier

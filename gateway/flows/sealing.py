@@ -20,8 +20,9 @@ from gateway.flows.agenda import Agenda
 from gateway.flows.availability import Availability
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
+from gateway.flows.session_terms import SealRules
 from gateway.flows.signatures import Signatures
-from gateway.flows.transactions import SealRules, Transactions
+from gateway.flows.transactions import Transactions
 from gateway.ports import Clock, Ids, SaveCdr, SaveSession, Store
 
 log = structlog.get_logger(__name__)
@@ -89,7 +90,7 @@ class Sealing:
         for session in list(self._memory.sessions.values()):
             if session.hold is not None and session.status is SessionStatus.COMPLETED:
                 judged = await self._signatures.judge(session)
-                doubts = find_doubts(self._with_place(session), self._doubt_rules, judged.flags)
+                doubts = find_doubts(self._transactions.terms.complete(session), self._doubt_rules, judged.flags)
                 if any(doubt.flag in self._doubt_rules.hold_flags for doubt in doubts):
                     found.append((session, doubts))
         return sorted(found, key=lambda one: one[0].ledger.ended_at or one[0].last_updated)
@@ -128,7 +129,7 @@ class Sealing:
         session = self._memory.sessions.get(session_id)
         if session is None or session.status is not SessionStatus.COMPLETED:
             return None
-        completed = self._with_place(session)
+        completed = self._transactions.terms.complete(session)
         facts = await self._store.load_facts(session_id)
         cuts = price_cuts_of(completed.terms)
         if not cuts.is_empty:  # by all facts at once: an older program may have kept the session
@@ -162,22 +163,6 @@ class Sealing:
         if found.flags:
             log.warning("signed values not in order", session_id=session.id, flags=sorted(found.flags))
         return replace(cdr, signed_values=found.values, flags=cdr.flags | found.flags)
-
-    def _with_place(self, session: Session) -> Session:
-        """A session that began before its plug had a location or a tariff takes those of now; nothing else is
-        replaced."""
-        terms = session.terms
-        if terms.place is not None and terms.tariff is not None:
-            return session
-        place = terms.place or self._memory.find_place(session.key)
-        current = self._memory.find_place(session.key) or place
-        tariff = terms.tariff
-        if tariff is None and current is not None:
-            tariff = self._transactions.find_tariff(current.connector, session.ledger.started_at, terms.token)
-        if place is terms.place and tariff is terms.tariff:
-            return session
-        round_to = self._transactions.find_round_to(place.location.party) if place is not None else None
-        return replace(session, terms=replace(terms, place=place, tariff=tariff, round_to=round_to))
 
     def _post(self, session_id: str) -> None:
         session = self._memory.sessions.get(session_id)

@@ -4,29 +4,27 @@ Stations repeat, reorder, forget and invent; so a message is matched to its sess
 in: by one step if it comes in order, else anew over all facts of the store.  Facts and session are saved in one Work.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from gateway.core.cdrs import price_cuts_of
-from gateway.core.drivers import authorization_of, end_session, identify, is_refused, takes_over
+from gateway.core.drivers import authorization_of, end_session, is_refused, takes_over
 from gateway.core.facts import fact_of, is_same_token, start_key_of
 from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order, is_new
-from gateway.core.tariffs import choose_tariff, is_valid, types_for
 from gateway.domain.events import TransactionAnswer, TransactionReported
-from gateway.domain.ids import ConnectorKey, PartyId
-from gateway.domain.locations import Connector
+from gateway.domain.ids import ConnectorKey
 from gateway.domain.quick import copier, quick
 from gateway.domain.sessions import Fact, FactKind, Ledger, Session, SessionStatus, Terms
-from gateway.domain.tariffs import Tariff
-from gateway.domain.tokens import Authorization, AuthStatus, IdToken, Token
+from gateway.domain.tokens import Authorization, AuthStatus
 from gateway.errors import ConflictError, RevisionConflictError
 from gateway.flows.authorization import Authorizer
 from gateway.flows.inquiries import Inquiry, Shown
 from gateway.flows.memory import Memory
 from gateway.flows.session_costs import CostsTold
+from gateway.flows.session_terms import SealRules, SessionTerms, tells_place
 from gateway.ports import Change, Clock, Ids, SaveLateFact, SaveSession, Store
 
 log = structlog.get_logger(__name__)
@@ -37,20 +35,6 @@ REPLAYED = timedelta(seconds=10)
 _with_ledger = copier(Session, Session, "ledger")
 _BEGIN_OR_END = (FactKind.STARTED, FactKind.ENDED)
 _save_session, _answer = quick(SaveSession), quick(TransactionAnswer)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealRules:
-    """Seconds between the end of a session and its CDR, and until a session that never ends is given up.
-
-    `round_to`: the decimals to which parties round their bills, of those that do.  `cost_interval_s`: see `CostsTold`.
-    """
-
-    seal_after_s: float = 5
-    gap_wait_s: float = 3_600
-    ghost_after_s: float = 86_400
-    round_to: Mapping[PartyId, int] = field(default_factory=dict)
-    cost_interval_s: int = 60
 
 
 class Transactions:
@@ -64,7 +48,7 @@ class Transactions:
         self._clock = clock
         self._ids = ids
         self._authorizer = authorizer
-        self._rules = rules
+        self.terms = SessionTerms(memory, rules)
         self._costs = CostsTold(rules.cost_interval_s)
 
     async def on_transaction(self, event: TransactionReported) -> TransactionAnswer:
@@ -91,7 +75,7 @@ class Transactions:
     def _find_step(self, event: TransactionReported) -> SaveSession | None:
         """What to save for a message that only goes on with its session, as almost all do; None for any other."""
         session = self._find_in_memory(event)
-        if session is None or event.kind in _BEGIN_OR_END or event.id_token is not None or _tells_place(event, session):
+        if session is None or event.kind in _BEGIN_OR_END or event.id_token is not None or tells_place(event, session):
             return None
         ledger, fact = session.ledger, fact_of(event)
         if session.sealed_cdr_id is not None or not is_new(ledger, fact) or not is_in_order(ledger, fact):
@@ -146,7 +130,7 @@ class Transactions:
         station_id, evse_no = event.receipt.station_id, event.evse_no
         if not evse_no:
             return None
-        key = self._key_of(event)
+        key = self.terms.find_key(event)
         if event.connector_no is None:
             sessions = self._memory.sessions_at_evse(station_id, evse_no)
         else:
@@ -185,7 +169,7 @@ class Transactions:
         if transaction_id is None:
             transaction_id = str(await self._store.next_transaction_no())
         fact = fact_of(event)
-        key = self._key_of(event)
+        key = self.terms.find_key(event)
         verdict = await self._judge(event, key)
         authorization = verdict if isinstance(verdict, Authorization) else None
         ledger = begin_ledger(fact)
@@ -196,16 +180,16 @@ class Transactions:
             start_key=start_key_of(event),
             status=SessionStatus.PENDING,
             ledger=ledger,
-            terms=self._terms_at(key, ledger.started_at, None),
+            terms=self.terms.find_terms(key, ledger.started_at, None),
             remote_start_id=event.remote_start_id,
             last_updated=self._clock.now(),
         )
         if authorization is not None:
-            session = self._identify(session, event.id_token, authorization)
+            session = self.terms.identify(session, event.id_token, authorization)
         cuts = price_cuts_of(session.terms)
         if not cuts.is_empty:
             session = _with_ledger(session, begin_ledger(fact, cuts))
-        session = self._schedule(end_session(session), self._clock.now())
+        session = self.terms.schedule(end_session(session), self._clock.now())
         await self._store.commit([SaveSession(session, write_terms=True, fact=fact)])
         log.info(
             "session started",
@@ -220,47 +204,6 @@ class Transactions:
             authorization = await self._ask(session.id, event, verdict)
         return TransactionAnswer(transaction_id=transaction_id, authorization=authorization)
 
-    def _key_of(self, event: TransactionReported) -> ConnectorKey:
-        """The plug; where an event names the EVSE alone it is the EVSE's only plug, or its first."""
-        evse_no = event.evse_no or 0
-        connector_no = event.connector_no
-        if connector_no is None:
-            known = self._memory.connector_nos(event.receipt.station_id, evse_no)
-            connector_no = known[0] if known else 1 if evse_no else 0
-        return ConnectorKey(station_id=event.receipt.station_id, evse_no=evse_no, connector_no=connector_no)
-
-    def _terms_at(self, key: ConnectorKey, at: datetime, token: Token | None) -> Terms:
-        """What holds for a session at this plug; of its location only the one EVSE is copied."""
-        place = self._memory.find_place(key)
-        if place is None:
-            return Terms()
-        copied = replace(place, location=replace(place.location, evses=(place.evse,)))
-        tariff = self.find_tariff(place.connector, at, token)
-        return Terms(place=copied, tariff=tariff, round_to=self.find_round_to(place.location.party))
-
-    def find_round_to(self, party: PartyId) -> int | None:
-        """The decimals to which this party rounds its bills now."""
-        return self._rules.round_to.get(party)
-
-    def find_tariff(self, connector: Connector, at: datetime, token: Token | None) -> Tariff | None:
-        """The tariff of a plug for a driver with such a token, valid at that time."""
-        tariffs = self._memory.tariffs
-        known = (tariffs[name] for name in connector.tariff_ids if name in tariffs)
-        return choose_tariff(known, at, types_for(token_type=None if token is None else token.type))
-
-    def _identify(self, session: Session, id_token: IdToken | None, authorization: Authorization) -> Session:
-        """The session of this driver, at the price that the plug has for him, as his provider reads it."""
-        identified = identify(session, id_token, authorization)
-        partner = self._memory.partners.get(identified.partner_id or "")
-        terms = replace(identified.terms, parks_when_curtailed=partner is not None and partner.parks_when_curtailed)
-        identified = replace(identified, terms=terms)
-        known_type = None if session.terms.token is None else session.terms.token.type
-        token_type = None if terms.token is None else terms.token.type
-        if terms.place is None or types_for(token_type=token_type) == types_for(token_type=known_type):
-            return identified
-        tariff = self.find_tariff(terms.place.connector, identified.ledger.started_at, terms.token)
-        return replace(identified, terms=replace(terms, tariff=tariff))
-
     # --- going on ------------------------------------------------------------------------------------------------
 
     async def _amend(self, event: TransactionReported, session: Session, fact: Fact) -> TransactionAnswer:
@@ -269,7 +212,7 @@ class Transactions:
             return await self._answer_again(event, session)
         if event.kind is FactKind.ENDED and _has_ended(session.ledger):
             return await self._keep_late(event, session, fact, "the session has ended already")
-        key = self._key_of(event) if _tells_place(event, session) else session.key
+        key = self.terms.find_key(event) if tells_place(event, session) else session.key
         verdict = await self._judge(event, key, session)
         authorization = verdict if isinstance(verdict, Authorization) else None
         changed = session
@@ -279,12 +222,12 @@ class Transactions:
         else:
             facts = [*await self._store.load_facts(session.id), fact]
             if authorization is not None and takes_over(session, fact, authorization, facts):
-                changed = self._identify(session, fact.id_token, authorization)
+                changed = self.terms.identify(session, fact.id_token, authorization)
             ledger = fold_facts(facts, changed.id_token, price_cuts_of(session.terms))
         changed = _with_ledger(changed, ledger)
         tells_start = event.kind is FactKind.STARTED and not session.ledger.has_started
-        if _tells_place(event, session) or tells_start or ledger.started_at != session.ledger.started_at:
-            changed = self._move(changed, event)
+        if tells_place(event, session) or tells_start or ledger.started_at != session.ledger.started_at:
+            changed = self.terms.move(changed, event)
         changed = await self._cut_anew(changed, session.terms, fact)
         saved = await self._save(session, changed, fact)
         if isinstance(verdict, Inquiry):
@@ -310,41 +253,12 @@ class Transactions:
     async def _save(self, session: Session, changed: Session, fact: Fact) -> Session:
         ledger = changed.ledger
         if ledger.ended_at is not None:
-            changed = self._schedule(end_session(changed), self._clock.now())
+            changed = self.terms.schedule(end_session(changed), self._clock.now())
         write_terms = changed.terms is not session.terms or changed.key is not session.key
         await self._store.commit((_save_session(changed, write_terms, fact),))
         if ledger.ended_at is not None and session.ledger.ended_at is None:
             log.info("session ended", session_id=session.id, energy_wh=str(ledger.energy_wh), status=changed.status)
         return changed
-
-    def _move(self, session: Session, event: TransactionReported) -> Session:
-        """What was told first did not say where, or not when it began: now it is known, and so is the price.
-
-        Terms that hold for that plug and that time stay as they were copied.
-        """
-        key = self._key_of(event) if _tells_place(event, session) else session.key
-        terms, started_at = session.terms, session.ledger.started_at
-        is_here = key == session.key
-        if is_here and terms.tariff is not None and is_valid(terms.tariff, started_at):
-            return session
-        found = self._terms_at(key, started_at, terms.token)
-        place = terms.place if is_here and terms.place is not None else found.place
-        moved = replace(terms, place=place, tariff=found.tariff, round_to=found.round_to)
-        return replace(session, key=key, terms=moved)
-
-    def _schedule(self, session: Session, now: datetime) -> Session:
-        """When to make the CDR: a moment after a 1.6 stop, at once where numbered events have no gap, else later.
-
-        Facts that come meanwhile may hasten it, never put it off.
-        """
-        ledger = session.ledger
-        if ledger.ended_at is None or session.status is not SessionStatus.COMPLETED:
-            return session
-        wait_s = self._rules.seal_after_s
-        if ledger.seq_min is not None:
-            wait_s = self._rules.gap_wait_s if ledger.has_gap else 0
-        due_at = now + timedelta(seconds=wait_s)
-        return replace(session, seal_due_at=min(due_at, session.seal_due_at or due_at))
 
     async def _keep_late(
         self, event: TransactionReported, session: Session, fact: Fact, reason: str
@@ -357,7 +271,7 @@ class Transactions:
 
     async def _answer(self, event: TransactionReported, transaction_id: str | None) -> TransactionAnswer:
         """The answer to a message that changes no session: no eMSP is asked for it."""
-        verdict = await self._judge(event, self._key_of(event))
+        verdict = await self._judge(event, self.terms.find_key(event))
         authorization = verdict.question.fallback if isinstance(verdict, Inquiry) else verdict
         return TransactionAnswer(transaction_id=transaction_id, authorization=authorization)
 
@@ -416,11 +330,11 @@ class Transactions:
         self, session: Session, event: TransactionReported, authorization: Authorization, facts: Sequence[Fact]
     ) -> None:
         """The session becomes that of the driver whose card the event shows; all of its facts are stored."""
-        identified = self._identify(session, event.id_token, authorization)
+        identified = self.terms.identify(session, event.id_token, authorization)
         changed = _with_ledger(identified, fold_facts(facts, event.id_token, price_cuts_of(identified.terms)))
         if changed.ledger.started_at != session.ledger.started_at:
-            changed = await self._cut_anew(self._move(changed, event), identified.terms)
-        changed = self._schedule(end_session(changed), self._clock.now())
+            changed = await self._cut_anew(self.terms.move(changed, event), identified.terms)
+        changed = self.terms.schedule(end_session(changed), self._clock.now())
         await self._store.commit([SaveSession(changed, write_terms=True)])
         log.info("session settled", session_id=session.id, status=changed.status, reason=authorization.reason)
 
@@ -452,18 +366,6 @@ class Transactions:
         await self._store.commit([SaveSession(ended, fact=fact)])
         self._costs.forget(session.id)
         log.warning("session abandoned", session_id=session.id, station_id=session.key.station_id)
-
-
-def _tells_place(event: TransactionReported, session: Session) -> bool:
-    """Does the event say where, and better than what is known?  The first events of a transaction may name no EVSE, or
-    the EVSE alone (OCPP 2.0.1 E01.FR.16: both once the EV is connected)."""
-    evse_no, key = event.evse_no, session.key
-    if not evse_no or event.seq_no is None:
-        return False
-    if key.evse_no == 0:
-        return True
-    is_connector_new = event.connector_no is not None and event.connector_no != key.connector_no
-    return evse_no == key.evse_no and is_connector_new
 
 
 def _has_ended(ledger: Ledger) -> bool:

@@ -35,8 +35,9 @@ from gateway.flows.partner_book import PartnerBook
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
 from gateway.flows.sealing import Sealing
+from gateway.flows.session_terms import SealRules
 from gateway.flows.signatures import Signatures
-from gateway.flows.transactions import SealRules, Transactions
+from gateway.flows.transactions import Transactions
 from gateway.flows.withheld import WithheldBook
 from gateway.ops.signatures import EcdsaVerifier
 from gateway.ports import (

@@ -29,11 +29,12 @@ from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.sealing import Sealing
+from gateway.flows.session_terms import SealRules
 from gateway.flows.signatures import Signatures
 from gateway.flows.station_events import BootRules, StationEvents
 from gateway.flows.timekeeper import Timekeeper
 from gateway.flows.trace import TraceRing
-from gateway.flows.transactions import SealRules, Transactions
+from gateway.flows.transactions import Transactions
 from gateway.ops.signatures import EcdsaVerifier
 from gateway.ports import (
     Change,
