@@ -2,7 +2,8 @@
 
 `station_id`, `evse_no` and `connector_no` may stand at the EVSE (for all its connectors) or at a connector, which
 counts more.  Where `evse_no` is missing it equals `connector_no`, as with stations that know no EVSEs (OCPP 1.6).
-`home_charging_compensation` at the EVSE says that what is charged there is to be paid to the driver.
+`home_charging_compensation` at the EVSE says that what is charged there is to be paid to the driver; EVSEs with the
+same `physical_evse` serve one car at a time.
 Of a `status` only PLANNED, INOPERATIVE and REMOVED are taken, as the operator's override; `last_updated` is ours to
 give.
 """
@@ -79,6 +80,7 @@ class EvseInput(EvseDescription):
     evse_no: PositiveInt | None = None
     connector_no: PositiveInt | None = None
     home_charging_compensation: StrictBool | None = None
+    physical_evse: CiString36 | None = None
     override: Any = None
     last_updated: Any = None
 
@@ -189,6 +191,7 @@ def _parse_evse(evse: EvseInput, loc: tuple[Any, ...], now: datetime) -> Evse:
         floor_level=evse.floor_level,
         coordinates=(evse.coordinates.latitude, evse.coordinates.longitude) if evse.coordinates else None,
         home_charging_compensation=bool(evse.home_charging_compensation),
+        physical_evse=evse.physical_evse,
         extra=render_extra(evse, EvseDescription, EvseInput),
     )
 

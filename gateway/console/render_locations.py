@@ -60,6 +60,7 @@ def _render_evse(evse: Evse) -> dict[str, Any]:
             "station_id": unit[0] if unit else None,
             "evse_no": unit[1] if unit else None,
             "home_charging_compensation": evse.home_charging_compensation or None,
+            "physical_evse": evse.physical_evse,
             "capabilities": evse.capabilities or None,
             "floor_level": evse.floor_level,
             "coordinates": render_coordinates(evse.coordinates),

@@ -1,6 +1,6 @@
 """From what stations say of their plugs to what eMSPs are told of an EVSE."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.core.topology import topology_key
@@ -34,6 +34,8 @@ WORST_FIRST = (
     EvseStatus.AVAILABLE,
 )
 
+TAKEN = frozenset({EvseStatus.CHARGING, EvseStatus.RESERVED, EvseStatus.BLOCKED})
+
 Statuses = Mapping[ConnectorKey, ConnectorStatus]
 """By `topology_key`."""
 
@@ -45,14 +47,31 @@ def evse_status(
     rules: StatusRules,
     is_known: Callable[[str], bool],
     has_session: Callable[[ConnectorKey], bool],
+    siblings: Iterable[Evse] = (),
 ) -> EvseStatus:
     """What to publish of an EVSE.
 
     The operator's word comes first; then, of several plugs, the busiest or worst: the EVSE serves one car at a time.
+    So do it and its `siblings`, which are the same EVSE in truth: while one is taken, no other is AVAILABLE.
     `is_known` tells whether a station's word still stands (it is connected, or was within the grace time).
     """
     if evse.override is not None:
         return evse.override
+    own = _own_status(evse, statuses, rules, is_known, has_session)
+    if own is EvseStatus.AVAILABLE:
+        for sibling in siblings:
+            if _own_status(sibling, statuses, rules, is_known, has_session) in TAKEN:
+                return EvseStatus.INOPERATIVE
+    return own
+
+
+def _own_status(
+    evse: Evse,
+    statuses: Statuses,
+    rules: StatusRules,
+    is_known: Callable[[str], bool],
+    has_session: Callable[[ConnectorKey], bool],
+) -> EvseStatus:
     wired = [connector.key for connector in evse.connectors if connector.key is not None]
     keys = [topology_key(key.station_id, key.evse_no, key.connector_no) for key in wired]
     if not keys:

@@ -46,7 +46,8 @@ class Evse:
     """A unit for one EV.  `override` is the operator's word (PLANNED, INOPERATIVE, REMOVED) and beats the station's.
 
     `home_charging_compensation`: a driver's home charger, and the energy is to be paid to him (OCPI 2.2.1 mod_cdrs
-    10.3.1).  The operator's own key: bills tell it, locations do not.
+    10.3.1).  `physical_evse`: EVSEs of a location that share it are one in truth and charge one car at a time.  Both
+    are the operator's own keys: bills tell the first, locations neither.
     """
 
     uid: str
@@ -60,6 +61,7 @@ class Evse:
     floor_level: str | None = None
     coordinates: tuple[str, str] | None = None
     home_charging_compensation: bool = False
+    physical_evse: str | None = None
     extra: str | None = None
 
 

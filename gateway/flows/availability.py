@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from gateway.core.status import StatusRules, evse_status
-from gateway.core.topology import topology_key
+from gateway.core.topology import siblings_of, topology_key
 from gateway.domain.events import StatusReported
 from gateway.domain.ids import ConnectorKey, station_key
-from gateway.domain.locations import Evse, EvseStatus
+from gateway.domain.locations import Evse, EvseStatus, Location
 from gateway.domain.stations import ConnectorStatus
 from gateway.errors import StoreDownError
 from gateway.flows.agenda import Agenda
@@ -62,7 +62,10 @@ class Availability:
                 self.agenda.put(key, due)
         for location in self._memory.locations.values():
             for evse in location.evses:
-                if evse.status is EvseStatus.UNKNOWN and self.published_status(evse) is not EvseStatus.UNKNOWN:
+                if (
+                    evse.status is EvseStatus.UNKNOWN
+                    and self.published_status(location, evse) is not EvseStatus.UNKNOWN
+                ):
                     self._lost.update(station_key(plug.key.station_id) for plug in evse.connectors if plug.key)
 
     def on_connected(self, station_id: str) -> None:
@@ -104,9 +107,9 @@ class Availability:
         """Bring the published status of the station's EVSEs up to date."""
         await self._publish(station_id, self._changes_for(station_id, self._memory.statuses))
 
-    def published_status(self, evse: Evse) -> EvseStatus:
-        """What to publish of an EVSE now."""
-        return self._published_status(evse, self._memory.statuses, None)
+    def published_status(self, location: Location, evse: Evse) -> EvseStatus:
+        """What to publish of an EVSE of a location now."""
+        return self._published_status(location, evse, self._memory.statuses, None)
 
     def changes_on_status(self, event: StatusReported) -> list[Change]:
         """What a StatusNotification changes: the plug's state, and of what is published.  Nothing if it says nothing
@@ -151,13 +154,24 @@ class Availability:
         self, station_id: str, statuses: Mapping[ConnectorKey, ConnectorStatus], spoken: str | None = None
     ) -> Iterator[SaveEvseStatus]:
         """What is published of the station's EVSEs and should not be; the word of `spoken` counts in any case."""
-        for location, evse in self._memory.evses_of_station(station_id):
-            status = self._published_status(evse, statuses, spoken)
+        for location, evse in self._find_concerned(station_id):
+            status = self._published_status(location, evse, statuses, spoken)
             if status is not evse.status:
                 yield SaveEvseStatus(location.id, evse.uid, status)
 
+    def _find_concerned(self, station_id: str) -> Iterable[tuple[Location, Evse]]:
+        """The station's EVSEs, and those of other stations that are the same EVSE in truth."""
+        own = self._memory.evses_of_station(station_id)
+        if all(evse.physical_evse is None for _, evse in own):
+            return own
+        concerned = {(location.id, evse.uid): (location, evse) for location, evse in own}
+        for location, evse in own:
+            for sibling in siblings_of(location, evse):
+                concerned.setdefault((location.id, sibling.uid), (location, sibling))
+        return concerned.values()
+
     def _published_status(
-        self, evse: Evse, statuses: Mapping[ConnectorKey, ConnectorStatus], spoken: str | None
+        self, location: Location, evse: Evse, statuses: Mapping[ConnectorKey, ConnectorStatus], spoken: str | None
     ) -> EvseStatus:
         return evse_status(
             evse,
@@ -165,6 +179,7 @@ class Availability:
             rules=self._rules,
             is_known=lambda station: station == spoken or station not in self._lost,
             has_session=self._memory.has_open_session,
+            siblings=siblings_of(location, evse),
         )
 
 

@@ -48,7 +48,7 @@ class Inventory:
         store: Store,
         memory: Memory,
         parties: Sequence[PartyId],
-        published_status: Callable[[Evse], EvseStatus],
+        published_status: Callable[[Location, Evse], EvseStatus],
         on_placed: Callable[[Location], None],
     ) -> None:
         self._store = store
@@ -110,13 +110,13 @@ class Inventory:
         log.info("location deleted", location_id=location_id)
 
     async def _commit_location(self, location: Location) -> Location:
-        evses = tuple(replace(evse, status=self._published_status(evse)) for evse in location.evses)
+        evses = tuple(replace(evse, status=self._published_status(location, evse)) for evse in location.evses)
         known = self._memory.locations.get(location.id)
         was_published = location.publish or (known is not None and (known.publish or known.was_published))
         changes = await self._store.commit([SaveLocation(replace(location, evses=evses, was_published=was_published))])
         stored = next(change.location for change in changes if isinstance(change, SaveLocation))
         # What a station said while this commit was under way was overwritten by it.
-        statuses = {evse.uid: self._published_status(evse) for evse in stored.evses}
+        statuses = {evse.uid: self._published_status(stored, evse) for evse in stored.evses}
         late = [
             SaveEvseStatus(stored.id, evse.uid, statuses[evse.uid])
             for evse in stored.evses

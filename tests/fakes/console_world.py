@@ -416,5 +416,5 @@ class World:
         return HealthReport(listeners=self.listeners, is_store_up=not self.store.is_down, versions=versions)
 
 
-def published_status(evse: Evse) -> EvseStatus:
+def published_status(_location: Location, evse: Evse) -> EvseStatus:
     return evse.override or EvseStatus.AVAILABLE

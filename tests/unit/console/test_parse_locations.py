@@ -98,6 +98,15 @@ def test_a_home_charger_is_told_to_the_operator_again_and_to_no_partner() -> Non
     assert "home_charging_compensation" not in render_location(parse(LOCATION))["evses"][0]
 
 
+def test_evses_that_are_one_in_truth_are_told_to_the_operator_again_and_to_no_partner() -> None:
+    location = parse(location_with({"physical_evse": "left"}))
+
+    assert location.evses[0].physical_evse == "left"
+    assert "physical_evse" not in (location.evses[0].extra or "")
+    assert render_location(location)["evses"][0]["physical_evse"] == "left"
+    assert "physical_evse" not in render_location(parse(LOCATION))["evses"][0]
+
+
 def test_the_party_may_be_left_out_where_there_is_only_one() -> None:
     data = {name: value for name, value in LOCATION.items() if name not in {"country_code", "party_id"}}
 

@@ -28,6 +28,7 @@ def status_of(
     rules: StatusRules | None = None,
     is_known: bool = True,
     has_session: bool = False,
+    siblings: tuple[Evse, ...] = (),
 ) -> EvseStatus:
     by_key = {topology_key(s.key.station_id, s.key.evse_no, s.key.connector_no): s for s in statuses}
     return evse_status(
@@ -36,6 +37,7 @@ def status_of(
         rules=rules or StatusRules(),
         is_known=lambda station_id: is_known,
         has_session=lambda key: has_session,
+        siblings=siblings,
     )
 
 
@@ -91,6 +93,36 @@ def test_the_busiest_plug_of_an_evse_counts() -> None:
 
     assert status_of(said(ConnectorState.AVAILABLE), busy, evse=TWO_PLUGS) is EvseStatus.CHARGING
     assert status_of(said(ConnectorState.AVAILABLE), broken, evse=TWO_PLUGS) is EvseStatus.OUTOFORDER
+
+
+OTHER_PLUG = replace(EVSE, uid="other", connectors=(replace(CONNECTOR, key=SECOND_KEY),))
+
+
+@pytest.mark.parametrize(
+    ("state", "by", "status"),
+    [
+        (ConnectorState.AVAILABLE, None, EvseStatus.AVAILABLE),
+        (ConnectorState.OCCUPIED, OccupiedBy.CHARGING, EvseStatus.INOPERATIVE),
+        (ConnectorState.OCCUPIED, OccupiedBy.FINISHING, EvseStatus.INOPERATIVE),
+        (ConnectorState.RESERVED, None, EvseStatus.INOPERATIVE),
+        (ConnectorState.FAULTED, None, EvseStatus.AVAILABLE),
+    ],
+)
+def test_a_free_plug_is_not_available_while_its_sibling_is_taken(
+    state: ConnectorState, by: OccupiedBy | None, status: EvseStatus
+) -> None:
+    sibling = said(state, by, connector_no=2)
+
+    assert status_of(said(ConnectorState.AVAILABLE), sibling, siblings=(OTHER_PLUG,)) is status
+
+
+def test_a_taken_plug_is_what_it_is_whatever_its_sibling_says() -> None:
+    busy = said(ConnectorState.OCCUPIED, OccupiedBy.CHARGING)
+    planned = replace(OTHER_PLUG, override=EvseStatus.PLANNED)
+
+    assert status_of(busy, said(ConnectorState.RESERVED, connector_no=2), siblings=(OTHER_PLUG,)) is EvseStatus.CHARGING
+    assert status_of(said(ConnectorState.FAULTED), busy, siblings=(OTHER_PLUG,)) is EvseStatus.CHARGING
+    assert status_of(busy, evse=planned, siblings=(EVSE,)) is EvseStatus.PLANNED
 
 
 def test_nothing_known_is_unknown() -> None:

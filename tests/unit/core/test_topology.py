@@ -1,8 +1,8 @@
 from dataclasses import replace
 
-from gateway.core.topology import places_of, topology_key
+from gateway.core.topology import places_of, siblings_of, topology_key
 from gateway.domain.ids import ConnectorKey
-from gateway.domain.locations import EvseStatus, Place
+from gateway.domain.locations import Evse, EvseStatus, Place
 from tests.unit.core.test_cdrs import CONNECTOR, EVSE, LOCATION
 
 
@@ -28,3 +28,28 @@ def test_what_is_removed_stands_nowhere_and_what_is_planned_does() -> None:
 
     assert list(places_of(removed)) == []
     assert len(list(places_of(planned))) == 1
+
+
+def uids_of_siblings(*evses: Evse) -> list[str]:
+    return [evse.uid for evse in siblings_of(replace(LOCATION, evses=evses), evses[0])]
+
+
+def plugged(uid: str, station_id: str, evse_no: int, **changes: str) -> Evse:
+    key = ConnectorKey(station_id=station_id, evse_no=evse_no, connector_no=1)
+    evse = replace(EVSE, uid=uid, connectors=(replace(CONNECTOR, key=key),))
+    return replace(evse, **changes)  # type: ignore[arg-type]
+
+
+def test_evses_are_one_where_the_operator_says_so() -> None:
+    first, second = plugged("a", "CS1", 1, physical_evse="x"), plugged("b", "CS1", 2, physical_evse="x")
+    third, unnamed = plugged("c", "CS1", 3, physical_evse="y"), plugged("d", "CS1", 4)
+
+    assert uids_of_siblings(first, second, third, unnamed) == ["b"]
+    assert uids_of_siblings(unnamed, first, replace(unnamed, uid="e", connectors=())) == []
+
+
+def test_evses_are_one_where_their_plugs_belong_to_one_evse_of_the_station() -> None:
+    first, same, other = plugged("a", "CS1", 1), plugged("b", "cs1", 1), plugged("c", "CS2", 1)
+
+    assert uids_of_siblings(first, same, other) == ["b"]
+    assert uids_of_siblings(first, replace(same, override=EvseStatus.REMOVED)) == []

@@ -125,7 +125,7 @@ async def test_the_operators_word_beats_the_stations(stage: Stage) -> None:
     await stage.send(status(0, "Available"))
     evse = replace(make_evse(1), override=EvseStatus.PLANNED)
 
-    assert stage.availability.published_status(evse) is EvseStatus.PLANNED
+    assert stage.availability.published_status(make_location(evse), evse) is EvseStatus.PLANNED
 
 
 async def test_a_session_makes_a_taken_plug_charging_where_the_station_does_not_say_by_what(stage: Stage) -> None:
@@ -265,7 +265,8 @@ async def test_what_a_lost_station_said_before_is_unknown_at_a_new_location_too(
     await stage.send(status(0, "Available"))
     await lose(stage)
 
-    assert stage.availability.published_status(make_evse(1)) is UNKNOWN
+    evse = make_evse(1)
+    assert stage.availability.published_status(make_location(evse, location_id="L2"), evse) is UNKNOWN
 
 
 async def test_an_evse_with_plugs_of_two_stations_follows_both(stage: Stage) -> None:
@@ -280,6 +281,35 @@ async def test_an_evse_with_plugs_of_two_stations_follows_both(stage: Stage) -> 
     assert stage.status_of() is CHARGING
     await stage.send(status(2, "Available", station_id="CS2"))
     assert stage.status_of() is AVAILABLE
+
+
+# --- several EVSEs that are one --------------------------------------------------------------------------------------
+
+
+async def test_while_one_plug_of_a_physical_evse_is_taken_no_sibling_is_available(stage: Stage) -> None:
+    twins = (replace(make_evse(1), physical_evse="left"), replace(make_evse(2), physical_evse="left"))
+    await stage.provide(SaveLocation(make_location(*twins)))
+    await stage.send_all(status(0, "Available"), status(0, "Available", plug=2))
+
+    await stage.send(status(1, "Charging"))
+    assert (stage.status_of(1), stage.status_of(2)) == (CHARGING, EvseStatus.INOPERATIVE)
+
+    await stage.send(status(2, "Available"))
+    assert (stage.status_of(1), stage.status_of(2)) == (AVAILABLE, AVAILABLE)
+
+
+async def test_a_sibling_at_another_station_follows_too(stage: Stage) -> None:
+    twins = (replace(make_evse(1), physical_evse="left"), replace(make_evse(1, "CS2"), physical_evse="left"))
+    await stage.provide(
+        SaveStation(Station(id="CS2", admission=Admission.ACCEPTED, created_at=NOON)),
+        SaveLocation(make_location(*twins)),
+    )
+    await stage.send_all(status(0, "Available"), status(0, "Available", station_id="CS2"))
+
+    await stage.send(status(1, "Charging"))
+
+    statuses = {evse.uid: evse.status for evse in stage.memory.locations["L1"].evses}
+    assert statuses == {"CS1-1": CHARGING, "CS2-1": EvseStatus.INOPERATIVE}
 
 
 # --- how much is looked at -------------------------------------------------------------------------------------------

@@ -280,7 +280,7 @@ async def test_what_a_station_says_during_the_commit_is_not_lost(world: World) -
         store=world.store,
         memory=world.memory,
         parties=(OURS,),
-        published_status=lambda evse: next(said),
+        published_status=lambda location, evse: next(said),
         on_placed=world.on_placed,
     )
 
