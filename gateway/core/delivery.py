@@ -14,6 +14,8 @@ LONGEST_PAUSE_ASKED = timedelta(hours=1)
 """A partner may ask for a longer pause than we would make, but not put us off for days."""
 UNKNOWN_LOCATION = 2003  # OCPI 2.2.1 status_codes 5.2
 SEALED_WITHIN = timedelta(seconds=10)
+STATUS_SETTLES = timedelta(seconds=2)
+"""A plug that flaps is told of at most once in this time; what it says last is always told."""
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 _RANKS: Mapping[DeliveryKind, int] = {
@@ -131,6 +133,14 @@ def find_session_due(session: Session, last_sent_at: datetime | None, now: datet
     if not session.is_open:
         return due_at + SEALED_WITHIN if due_at is not None and due_at - now <= SEALED_WITHIN else now
     return now if last_sent_at is None else max(now, last_sent_at + interval)
+
+
+def find_status_due(last_due_at: datetime | None, now: datetime) -> datetime:
+    """When to tell the status of an EVSE: at once, or where it was told of just before, a little later; then what it
+    is by then."""
+    if last_due_at is None or now >= last_due_at + STATUS_SETTLES:
+        return now
+    return last_due_at if now < last_due_at else last_due_at + STATUS_SETTLES
 
 
 def find_changed_parts(before: Location | None, now: Location) -> Sequence[Subject]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.core.delivery import find_changed_parts, find_session_due
+from gateway.core.delivery import find_changed_parts, find_session_due, find_status_due
 from gateway.core.visibility import find_view, is_visible
 from gateway.domain.deliveries import (
     Delivery,
@@ -62,6 +62,7 @@ class Outbox:
         self._interval = interval
         self._modules: dict[str, frozenset[str]] = {}
         self._told: dict[str, _Told] = {}
+        self._statuses_due: dict[Subject, datetime] = {}
 
     def follow(self, change: Change) -> Sequence[Change]:
         """The deliveries that a change brings with it."""
@@ -89,6 +90,8 @@ class Outbox:
         for change in changes:
             if isinstance(change, Enqueue):
                 self.note_waiting(change.delivery.subject)
+                if change.delivery.subject.kind is DeliveryKind.EVSE_STATUS:
+                    self._statuses_due[change.delivery.subject] = change.delivery.due_at
             elif isinstance(change, SavePartner):
                 self._modules[change.partner.id] = receiver_modules(change.partner)
 
@@ -144,7 +147,8 @@ class Outbox:
             return ()  # the operator's word stands, or nothing new is said
         subject = Subject(kind=DeliveryKind.EVSE_STATUS, lane_id=location.id, object_id=location.id, evse_uid=evse.uid)
         watching = [partner for partner in self._receivers("locations") if is_visible(location, partner)]
-        return [row for partner in watching for row in self._enqueue([subject], partner.id)]
+        due_at = find_status_due(self._statuses_due.get(subject), self._clock.now())
+        return [row for partner in watching for row in self._enqueue([subject], partner.id, due_at=due_at)]
 
     def _follow_location(self, location: Location) -> Sequence[Change]:
         before = self._memory.locations.get(location.id)

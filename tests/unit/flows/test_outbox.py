@@ -132,6 +132,24 @@ def test_a_status_goes_to_all_who_see_the_location_once_it_changed(desk: Desk) -
     assert desk.commit(change) == []
 
 
+def test_a_plug_that_flaps_is_told_of_at_once_and_then_now_and_then_with_its_last_word(desk: Desk) -> None:
+    desk.commit(SavePartner(receiver("a", *MODULES)))
+    desk.commit(SaveLocation(LOCATION))
+
+    def due_s(status: EvseStatus) -> float:
+        (row,) = desk.commit(SaveEvseStatus(LOCATION.id, EVSE.uid, status, desk.clock.at))
+        return (row.delivery.due_at - NOON).total_seconds()
+
+    told = []
+    for second, status in enumerate([EvseStatus.OUTOFORDER, EvseStatus.AVAILABLE] * 3):
+        desk.clock.at = NOON + timedelta(seconds=second)
+        told.append(due_s(status))
+
+    assert told == [0, 2, 4, 4, 6, 6]
+    desk.clock.at = NOON + MINUTE
+    assert due_s(EvseStatus.OUTOFORDER) == 60
+
+
 def test_an_unpublished_location_goes_only_to_who_may_see_it_and_its_withdrawal_to_who_saw_it(desk: Desk) -> None:
     desk.commit(SavePartner(receiver("plain", *MODULES)))
     desk.commit(SavePartner(receiver("trusted", *MODULES, sees_unpublished=True)))
