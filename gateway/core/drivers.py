@@ -7,6 +7,8 @@ from gateway.core.facts import is_same_token
 from gateway.domain.sessions import Fact, FactKind, Session, SessionStatus
 from gateway.domain.tokens import Authorization, AuthStatus, IdToken
 
+DEAUTHORIZED = "DeAuthorized"  # OCPP 1.6 7.35 Reason, 2.0.1 ReasonEnumType
+
 
 def takes_over(session: Session, fact: Fact, authorization: Authorization, facts: Sequence[Fact]) -> bool:
     """Does the card that this fact shows become the session's driver?  `facts` are all that are known of it.
@@ -61,6 +63,11 @@ def authorization_of(session: Session) -> Authorization:
 def is_refused(session: Session) -> bool:
     """Was the driver refused?  (Without any driver a session that has ended is INVALID as well.)"""
     return session.status is SessionStatus.INVALID and session.id_token is not None
+
+
+def is_void(session: Session) -> bool:
+    """Did the station take its consent back before anything was drawn?  Then there was no session: it gets no bill."""
+    return session.ledger.stop_reason == DEAUTHORIZED and session.ledger.energy_wh == 0
 
 
 def end_session(session: Session) -> Session:

@@ -9,6 +9,7 @@ import structlog
 
 from gateway.core.cdrs import Hold, decide_cdr, price_cuts_of
 from gateway.core.doubts import Doubt, DoubtRules, find_doubts, review_cdr
+from gateway.core.drivers import is_void
 from gateway.core.sessions import fold_facts
 from gateway.domain.cdrs import Cdr
 from gateway.domain.ids import ConnectorKey
@@ -134,6 +135,11 @@ class Sealing:
         cuts = price_cuts_of(completed.terms)
         if not cuts.is_empty:  # by all facts at once: an older program may have kept the session
             completed = replace(completed, ledger=fold_facts(facts, completed.id_token, cuts))
+        if is_void(completed):
+            voided = replace(completed, status=SessionStatus.INVALID, seal_due_at=None, hold=None)
+            await self._store.commit([SaveSession(voided, write_terms=completed is not session)])
+            log.info("session is void", session_id=session.id, reason="deauthorized before anything was drawn")
+            return None
         decision = decide_cdr(completed, cdr_id=self._ids.new(), now=self._clock.now())
         if isinstance(decision, Cdr):
             decision = await self._with_signed_values(completed, facts, decision)

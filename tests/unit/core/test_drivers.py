@@ -1,9 +1,10 @@
 from dataclasses import replace
+from decimal import Decimal
 from itertools import permutations
 
 import pytest
 
-from gateway.core.drivers import end_session, identify, is_refused, takes_over
+from gateway.core.drivers import end_session, identify, is_refused, is_void, takes_over
 from gateway.core.sessions import fold_facts
 from gateway.domain.ids import PartyId
 from gateway.domain.sessions import Fact, FactKind, Session, SessionStatus
@@ -121,6 +122,17 @@ def test_the_end_completes_a_session_that_has_an_accepted_driver(
 
     assert end_session(ended).status is expected
     assert end_session(replace(ended, ledger=PENDING.ledger)).status is status
+
+
+@pytest.mark.parametrize(
+    ("reason", "energy_wh", "expected"), [("DeAuthorized", 0, True), ("DeAuthorized", 1, False), ("Local", 0, False)]
+)
+def test_a_session_is_void_that_was_deauthorized_before_anything_was_drawn(
+    reason: str, energy_wh: int, expected: bool
+) -> None:
+    ledger = replace(PENDING.ledger, stop_reason=reason, energy_wh=Decimal(energy_wh))
+
+    assert is_void(replace(PENDING, ledger=ledger)) is expected
 
 
 def test_a_session_without_a_driver_was_refused_to_nobody() -> None:

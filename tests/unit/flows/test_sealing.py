@@ -113,6 +113,26 @@ async def test_a_restart_before_the_bill_makes_it_all_the_same(stage: Stage) -> 
     assert len(await stage.load_cdrs()) == 1
 
 
+async def test_a_session_that_was_deauthorized_before_anything_was_drawn_is_invalid_and_has_no_bill(
+    stage: Stage,
+) -> None:
+    await stage.send_all(start(), replace(stop(2, 1000), stop_reason="DeAuthorized"))
+
+    await stage.wait(60)
+
+    session = await stage.load_session()
+    assert (session.status, session.seal_due_at, await stage.load_cdrs()) == (SessionStatus.INVALID, None, [])
+    assert stage.memory.sessions == {}
+
+
+async def test_what_was_drawn_before_the_driver_was_deauthorized_is_billed(stage: Stage) -> None:
+    await stage.send_all(start(), replace(stop(2, 1001), stop_reason="DeAuthorized"))
+
+    await stage.wait(60)
+
+    assert (await stage.load_cdr()).energy_wh == 1
+
+
 # --- exactly one -----------------------------------------------------------------------------------------------------
 
 

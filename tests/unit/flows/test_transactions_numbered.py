@@ -6,7 +6,7 @@ import pytest
 
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.partners import Partner, PartnerStatus
-from gateway.domain.sessions import ChargingState, SessionStatus
+from gateway.domain.sessions import ChargingState, Phase, SessionStatus
 from gateway.domain.stations import Admission, Station
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import AuthStatus, IdToken
@@ -57,6 +57,19 @@ async def test_a_session_without_a_driver_is_pending_and_begins_when_he_is_known
     assert answer.authorization.status is AuthStatus.ACCEPTED
     assert (session.status, session.partner_id) == (SessionStatus.COMPLETED, "P1")
     assert (session.ledger.started_at, session.ledger.energy_wh) == (after(3), 5500)
+
+
+async def test_a_cable_that_is_pulled_ends_the_charging_and_not_the_session(stage: Stage) -> None:
+    """OCPP 2.0.1 E10: the transaction goes on, as Idle, until the station ends it."""
+    await stage.send_all(started(state=ChargingState.CHARGING), updated(1, 10, 3000, state=ChargingState.IDLE))
+
+    session = await stage.load_session("tx-1")
+    assert session.status is SessionStatus.ACTIVE
+    assert [(period.start_at, period.phase) for period in session.ledger.periods] == [
+        (NOON, Phase.CHARGING),
+        (after(10), Phase.PARKING),
+    ]
+    assert (await deliver(stage, ended(2, 20, 3000), transaction_id="tx-1")).status is SessionStatus.COMPLETED
 
 
 async def test_a_session_that_never_got_a_driver_is_none(stage: Stage) -> None:

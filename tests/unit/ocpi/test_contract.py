@@ -45,7 +45,7 @@ from gateway.ports import SaveToken, Store
 from tests.contract_schemas import assert_valid
 from tests.fakes.ocpi_samples import ELEVEN, EMSP, OTHER_OF_OURS, OURS, PARTNER, TOKEN
 from tests.fakes.ocpi_store import FakeClock
-from tests.fakes.rich_objects import BILL, BILLS, CREDIT, DRIVER, LOCATIONS, RICH, RUNNING, SESSIONS, TARIFFS, names_in
+from tests.fakes.rich_objects import BILL, BILLS, DRIVER, LOCATIONS, RICH, RUNNING, SESSIONS, TARIFFS, names_in
 from tests.fakes.tariff_strategies import TARIFFS as ANY_TARIFF
 from tests.unit.ocpi.conftest import Platform
 
@@ -104,6 +104,20 @@ async def test_what_is_served_is_valid(rich: tuple[str, Platform], operation: st
         assert_valid(f"op:{operation}", answer.body, version=number)
     else:
         assert_valid(schema, answer.body, version=number)
+
+
+async def test_where_a_version_has_no_fractions_no_time_has_any(rich: tuple[str, Platform]) -> None:
+    number, platform = rich
+    moment = ELEVEN.replace(microsecond=250_000)
+    platform.store.sessions = [replace(RUNNING, last_updated=moment)]
+    platform.store.cdrs = [replace(BILL, last_updated=moment)]
+    platform.catalog.locations["RICH"] = replace(RICH, last_updated=moment)
+
+    for module in ("locations", "sessions", "cdrs"):
+        answer = await platform.ask("GET", f"/ocpi/cpo/{number}/{module}?date_from=2026-01-01T00:00:00Z")
+        ends = {item["last_updated"][19:] for item in answer.data}
+        assert (".250Z" in ends) is (number != "2.1.1"), module
+        assert ends <= {"Z", ".250Z"}
 
 
 @pytest.mark.parametrize(
@@ -391,7 +405,3 @@ def load(number: str, rendered: dict[str, Any]) -> Any:
     """As it goes out."""
     body = wire.dump_json(rendered)
     return orjson.loads(wire.without_fractions(body) if VERSIONS[number].whole_seconds else body)
-
-
-def test_a_credit_has_an_id_that_fits() -> None:
-    assert len(CREDIT.id) <= 39

@@ -35,6 +35,13 @@ async def test_sessions_need_date_from(platform: Platform) -> None:
     assert "date_from" in answer.body["status_message"]
 
 
+async def test_a_session_has_no_url_of_its_own(platform: Platform) -> None:
+    """The sender's interface is a list.  OCPI 2.2.1 mod_sessions 9.2.1"""
+    platform.store.sessions = [SESSION]
+
+    assert (await platform.ask("GET", f"/ocpi/cpo/2.2.1/sessions/{SESSION.id}")).codes == (404, 2000)
+
+
 async def test_a_session_that_cannot_be_said_does_not_sink_the_page(platform: Platform) -> None:
     homeless = replace(SESSION, id="homeless", terms=replace(TERMS, place=None))
     platform.store.sessions = [homeless, SESSION]
