@@ -54,6 +54,13 @@ def test_a_newer_tariff_tells_whether_taxes_are_included() -> None:
     assert json.loads(tariff.extra or "") == {"energy_mix": {"is_green_energy": True}, "vendor_field": 1}
 
 
+def test_a_step_is_one_unless_it_is_said() -> None:
+    """The smallest there is: what is used is what is billed."""
+    data = {"elements": [{"price_components": [{"type": "ENERGY", "price": 0.25}]}]}
+
+    assert parse(TARIFF | data).elements[0].components[0].step_size == 1
+
+
 @pytest.mark.parametrize("price", ["0.1", 0.1])
 def test_a_price_is_exact(price: object) -> None:
     assert parse(TARIFF | component(price=price)).elements[0].components[0].price == Decimal("0.1")

@@ -135,6 +135,16 @@ def test_only_the_evse_that_changed_is_told() -> None:
     assert (subject.kind, subject.evse_uid) == (DeliveryKind.EVSE, EVSE.uid)
 
 
+def test_a_connector_that_is_gone_is_told_by_its_whole_evse() -> None:
+    """A PUT of the EVSE without it: OCPI has no other word for it (2.2.1 mod_locations 8.3.3)."""
+    two = replace(EVSE, connectors=(CONNECTOR, replace(CONNECTOR, id="2")))
+    before = replace(LOCATION, evses=(two, *LOCATION.evses[1:]))
+
+    (subject,) = find_changed_parts(before, replace(before, evses=(EVSE, *LOCATION.evses[1:])))
+
+    assert (subject.kind, subject.evse_uid) == (DeliveryKind.EVSE, EVSE.uid)
+
+
 def test_a_new_or_renamed_location_is_told_whole_and_an_unchanged_one_not_at_all() -> None:
     assert find_changed_parts(None, LOCATION) == (location_subject(LOCATION.id),)
     assert find_changed_parts(LOCATION, replace(LOCATION, name="Other")) == (location_subject(LOCATION.id),)

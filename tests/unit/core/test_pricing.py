@@ -286,6 +286,16 @@ def test_a_reservation_is_rounded_apart_from_the_session() -> None:
     assert bill.parts[Part.TIME].before_taxes == 20
 
 
+def test_the_fee_of_a_reservation_is_a_cost_of_the_reservation() -> None:
+    """`total_fixed_cost` is without it.  OCPI 2.2.1 mod_cdrs 10.3.1"""
+    of = tariff(element(part("FLAT", "2"), reservation="RESERVATION"), part("FLAT", "0.5"))
+
+    bill = bill_of(of, visit(NOON, reserved(13), charging(11)))
+
+    assert bill.parts[Part.RESERVATION].before_taxes == 2
+    assert bill.parts[Part.FIXED].before_taxes == D("0.5")
+
+
 def test_the_duration_of_a_session_begins_after_its_reservation() -> None:
     of = tariff(element(ENERGY, max_duration_s=3600))
 

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -126,6 +127,31 @@ async def test_the_operators_word_beats_the_stations(stage: Stage) -> None:
     evse = replace(make_evse(1), override=EvseStatus.PLANNED)
 
     assert stage.availability.published_status(make_location(evse), evse) is EvseStatus.PLANNED
+
+
+async def test_what_was_removed_stays_removed_whatever_its_station_says(stage: Stage) -> None:
+    removed = replace(make_evse(1), override=EvseStatus.REMOVED, status=EvseStatus.REMOVED)
+    await stage.provide(SaveLocation(make_location(removed)))
+
+    await stage.send_all(status(0, "Available"), status(1, "Charging"), start(2))
+    await stage.boot()
+
+    assert stage.status_of() is EvseStatus.REMOVED
+
+
+async def test_closing_time_changes_no_status(stage: Stage) -> None:
+    """Opening hours are told by themselves; INOPERATIVE is not for them."""
+    hours = {
+        "twentyfourseven": False,
+        "regular_hours": [{"weekday": 1, "period_begin": "08:00", "period_end": "09:00"}],
+    }
+    location = replace(make_location(make_evse(1)), extra=json.dumps({"opening_times": hours}))
+    await stage.provide(SaveLocation(location))
+
+    await stage.send(status(0, "Available"))
+    await stage.wait(86_400)
+
+    assert stage.status_of() is AVAILABLE
 
 
 async def test_a_session_makes_a_taken_plug_charging_where_the_station_does_not_say_by_what(stage: Stage) -> None:
