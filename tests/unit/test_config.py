@@ -38,6 +38,12 @@ def test_without_a_file_every_key_has_its_default() -> None:
     assert settings.store_url == "sqlite:///data/gateway.sqlite3"
 
 
+def test_a_station_may_be_away_for_five_minutes_and_for_twenty_after_a_restart() -> None:
+    ocpp = Settings().ocpp
+
+    assert (ocpp.offline_grace_s, ocpp.restart_grace_s) == (300, 1200)
+
+
 def test_a_file_is_read_and_its_values_are_brought_into_form(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, FULL), {})
 

@@ -320,6 +320,28 @@ def test_a_range_of_powers_is_decided_by_the_average_where_it_must() -> None:
     assert bill_of(of, visit(NOON, charging(60, "9", power=exactly("10")))).cost.before_taxes == 9
 
 
+@pytest.mark.parametrize(
+    ("limits", "stretch", "cost"),
+    [
+        ({"min_power": "10"}, charging(60, "10", power=exactly("10")), 10),
+        ({"max_power": "10"}, charging(60, "10", power=exactly("10")), 20),
+        ({"min_current": "16"}, charging(60, "10", current=exactly("16")), 10),
+        ({"max_current": "16"}, charging(60, "10", current=exactly("16")), 20),
+        ({"min_kwh": "4"}, charging(60, "10"), 14),
+        ({"max_kwh": "4"}, charging(60, "10"), 16),
+        ({"min_duration_s": 900}, charging(60, "10"), 12.5),
+        ({"max_duration_s": 900}, charging(60, "10"), 17.5),
+    ],
+)
+def test_a_minimum_is_inclusive_and_a_maximum_exclusive(
+    limits: dict[str, object], stretch: tuple[object, ...], cost: float
+) -> None:
+    """OCPI 2.2.1 mod_tariffs 11.4.6: 1 per kWh within the limit, else 2."""
+    of = tariff(element(part("ENERGY", "1"), **limits), part("ENERGY", "2"))
+
+    assert bill_of(of, visit(NOON, stretch)).cost.before_taxes == D(str(cost))
+
+
 def test_restrictions_without_any_limit_hold_always() -> None:
     assert when().day_of_week == frozenset()
     assert bill_of(tariff(element(ENERGY)), TWENTY_KWH).cost.before_taxes == 5
