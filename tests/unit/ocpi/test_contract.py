@@ -134,6 +134,39 @@ async def test_an_error_is_a_valid_answer_too(rich: tuple[str, Platform], url: s
         assert_valid(f"op:{operation}", answer.body, version=number, status="404")
 
 
+WRONG = [
+    ("GET", "locations", {"token": None}, (401, 2000)),
+    ("GET", "sessions", {}, (200, 2001)),
+    ("GET", "locations?limit=many", {}, (200, 2001)),
+    ("GET", "locations/NONE", {}, (404, 2003)),
+    ("GET", "nothing", {}, (404, 2000)),
+    ("PUT", "tokens/DE/EMP/04A2", {"data": b"{"}, (400, 2001)),
+    ("PUT", "tokens/DE/EMP/04A2", {"json": {"uid": "04A2"}}, (200, 2001)),
+    ("PATCH", "tokens/DE/EMP/04A2", {"json": {"valid": "yes"}}, (200, 2001)),
+    ("GET", "tokens/FR/XYZ/04A2", {}, (404, 2001)),
+    ("PATCH", "tokens/DE/EMP/NONE", {"json": {"last_updated": "2026-03-01T09:00:00Z"}}, (404, 2000)),
+    ("DELETE", "tokens/DE/EMP/04A2", {}, (405, 2000)),
+    ("POST", "credentials", {"json": {}}, (405, 2000)),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "sent", "codes"), WRONG, ids=[f"{row[0]} {row[1]} {row[3]}" for row in WRONG]
+)
+async def test_an_error_has_the_same_codes_in_every_version(
+    rich: tuple[str, Platform], method: str, url: str, sent: dict[str, Any], codes: tuple[int, int]
+) -> None:
+    number, platform = rich
+
+    answer = await platform.ask(method, f"/ocpi/cpo/{number}/{url}", **sent)
+
+    assert answer.codes == codes
+    assert answer.body.keys() == {"status_code", "status_message", "timestamp"}
+    is_routed = any(name.lower().startswith("ocpi-from-") for name in answer.headers)
+    needs_routing = number != "2.1.1" and codes[0] != 401 and url not in ("nothing", "credentials")
+    assert is_routed is needs_routing or codes[0] == 405
+
+
 async def test_the_lists_show_all_that_the_version_has_words_for(rich: tuple[str, Platform]) -> None:
     """So the walk above cannot be satisfied by empty lists."""
     number, platform = rich
