@@ -54,6 +54,7 @@ def row(no: int, subject: Subject, **changes: object) -> Delivery:
         ("PUT", said(400, 2001), Verdict.REFUSED),
         ("PUT", said(405), Verdict.REFUSED),
         ("PUT", said(200, 3000), Verdict.LATER),
+        ("PUT", said(200, 4001), Verdict.LATER),
         ("PUT", said(500, 2000), Verdict.LATER),
         ("PUT", said(429), Verdict.LATER),
         ("PUT", said(302), Verdict.LATER),
