@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from types import TracebackType
@@ -13,7 +13,14 @@ import aiohttp
 from aiohttp import web
 
 from simulators.emsp import handshake, pages, tokens
-from simulators.emsp.commands import SentCommand, send_command
+from simulators.emsp.commands import (
+    SentCommand,
+    clear_profile,
+    get_profile,
+    put_preferences,
+    put_profile,
+    send_command,
+)
 from simulators.emsp.errors import EmspError
 from simulators.emsp.faults import Faults
 from simulators.emsp.findings import Finding, Findings
@@ -218,11 +225,68 @@ class Emsp:
         item: JsonObject = reply.data if isinstance(reply.data, dict) else {}
         return item
 
-    async def send_command(self, command: str, **body: Any) -> SentCommand:
-        """Send a command such as START_SESSION; `await sent.result()` waits for the charger's answer."""
-        sent = await send_command(self._desk, self._version, self._peer, command, body)
+    # Commands, charging profiles, preferences.
+
+    async def send_command(self, command: str, body: Mapping[str, Any] | None = None, **fields: Any) -> SentCommand:
+        """Send a command such as START_SESSION; `await sent.result()` waits for the charger's answer.
+
+        `body` and `fields` are put together; `response_url` is ours unless it is among them. `sent.response` is the
+        CommandResponse, also one that came with an OCPI error; without any it is a `PeerRefusedError`.
+        """
+        sent = await send_command(self._desk, self._version, self._peer, command, {**(body or {}), **fields})
         self._story(f"sent {command}: {sent.response['result']}")
         return sent
+
+    async def start_session(self, uid: str, location_id: str, **where: str) -> SentCommand:
+        """START_SESSION for a token of ours (made if it is new); `where` are evse_uid, connector_id and more."""
+        body = {"token": self.render_token(uid), "location_id": location_id, **where}
+        return await self.send_command("START_SESSION", body)
+
+    async def stop_session(self, session_id: str) -> SentCommand:
+        return await self.send_command("STOP_SESSION", session_id=session_id)
+
+    async def reserve(
+        self, uid: str, location_id: str, reservation_id: str | int, expiry: datetime, **where: str
+    ) -> SentCommand:
+        """RESERVE_NOW; a `reservation_id` is a number in 2.1.1 and a text after it."""
+        if self._version.has_number_reservations:
+            reservation_id = int(reservation_id)
+        until = self._version.render_time(expiry)
+        body = {"token": self.render_token(uid), "location_id": location_id, "expiry_date": until, **where}
+        return await self.send_command("RESERVE_NOW", body, reservation_id=reservation_id)
+
+    async def cancel_reservation(self, reservation_id: str) -> SentCommand:
+        return await self.send_command("CANCEL_RESERVATION", reservation_id=reservation_id)
+
+    async def unlock(self, location_id: str, evse_uid: str, connector_id: str) -> SentCommand:
+        ids = {"location_id": location_id, "evse_uid": evse_uid, "connector_id": connector_id}
+        return await self.send_command("UNLOCK_CONNECTOR", ids)
+
+    async def set_profile(self, session_id: str, profile: Mapping[str, Any]) -> SentCommand:
+        """PUT a ChargingProfile on a session; the result is a ChargingProfileResult."""
+        return self._tell(await put_profile(self._desk, self._version, self._peer, session_id, profile))
+
+    async def get_profile(self, session_id: str, duration_s: int = 900) -> SentCommand:
+        """Ask for the ActiveChargingProfile; the result's `profile` has it."""
+        return self._tell(await get_profile(self._desk, self._version, self._peer, session_id, duration_s))
+
+    async def clear_profile(self, session_id: str) -> SentCommand:
+        return self._tell(await clear_profile(self._desk, self._version, self._peer, session_id))
+
+    async def set_preferences(self, session_id: str, preferences: Mapping[str, Any]) -> str:
+        """PUT a driver's ChargingPreferences; the answer is a ChargingPreferencesResponse such as ACCEPTED."""
+        answer = await put_preferences(self._desk, self._peer, session_id, preferences)
+        self._story(f"set charging preferences: {answer}")
+        return answer
+
+    def render_token(self, uid: str, type: str | None = None) -> JsonObject:  # noqa: A002
+        """A token of ours as it stands in a command; one that is not known yet is made, for the app's user.
+
+        Without `type` any token of the uid is taken.
+        """
+        found = next((token for token in self._desk.store.tokens if _names(token, uid, type)), None)
+        token = found or self.know_token(uid, type=type or self._version.app_user_kind)
+        return self._version.render_token(token)
 
     async def probe(self) -> int:
         """Send requests that a CPO must refuse, and judge how it does. Returns how many there were."""
@@ -257,6 +321,10 @@ class Emsp:
     def _tokens(self) -> Tokens:
         return Tokens(self._desk, self._version, self._peer)
 
+    def _tell(self, sent: SentCommand) -> SentCommand:
+        self._story(f"asked to {sent.command}: {sent.response['result']}")
+        return sent
+
     def _own_token(self, uid: str, kind: str) -> JsonObject:
         token = self._desk.store.get("tokens", (*self._desk.party.ids, uid.upper(), kind))
         if token is None:
@@ -286,6 +354,10 @@ class Emsp:
         host, port = runner.addresses[0][:2]
         shown = f"[{host}]" if ":" in host else host
         self._desk.base_url = self._public_url or f"http://{shown}:{port}"
+
+
+def _names(token: JsonObject, uid: str, kind: str | None) -> bool:
+    return token["uid"].upper() == uid.upper() and kind in (None, token["type"])
 
 
 def _parse_listen(listen: str) -> tuple[str, int]:

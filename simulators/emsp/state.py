@@ -140,6 +140,14 @@ class AuthorizeScript:
         return waiting.popleft() if len(waiting) > 1 else waiting[0]
 
 
+@dataclass(slots=True)
+class Asked:
+    """A request whose result comes later, at our response_url; `kind` is the object it will be."""
+
+    kind: str
+    results: list[JsonObject] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """A request that came in, as a test may want to see it, with what it was answered."""
@@ -162,7 +170,9 @@ class Desk:
 
     `tokens_in` are the credentials tokens that the CPO may use with us, of which the older ones end when the
     `newest_token` is first used; `token_a` is one we gave out for its registration, good for versions and
-    credentials only. `shake_hands` takes the CPO's credentials and the token it used, and returns its new token.
+    credentials only. `asked` are the commands sent, by the id in their response_url; `profiled` the sessions on which
+    the CPO accepted a charging profile. `shake_hands` takes the CPO's credentials and the token it used, and returns
+    its new token.
     """
 
     party: Party
@@ -170,7 +180,8 @@ class Desk:
     store: Store = field(default_factory=Store)
     authorizations: AuthorizeScript = field(default_factory=AuthorizeScript)
     received: list[Received] = field(default_factory=list)
-    results: dict[str, list[JsonObject]] = field(default_factory=dict)
+    asked: dict[str, Asked] = field(default_factory=dict)
+    profiled: set[str] = field(default_factory=set)
     tokens_in: set[str] = field(default_factory=set)
     newest_token: str | None = None
     token_a: str | None = None

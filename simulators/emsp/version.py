@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from simulators.emsp.findings import Problem
 from simulators.emsp.state import Card, Desk, Key, Party, Store
-from simulators.emsp.wire import JsonObject
+from simulators.emsp.wire import JsonObject, format_datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class OcpiVersion:
     `kinds` maps a module to the kind of object `judge` knows; `interfaces` are (module, role, path) of our own
     endpoints; `configuration` are the modules that are not routed.  `has_routing`: messages name parties in headers;
     `has_roles`: endpoints name their role; `has_owners`: objects name theirs.  `render_token` makes of (parts of) our
-    own token, which is kept in the shape of 2.2.1, what stands on the wire.
+    own token, which is kept in the shape of 2.2.1, what stands on the wire; `app_user_kind` is a driver's app's.
     """
 
     number: str
@@ -94,6 +95,9 @@ class OcpiVersion:
     read_credentials: Callable[[JsonObject], Card]
     read_endpoints: Callable[[JsonObject], dict[tuple[str, str], str]]
     render_token: Callable[[JsonObject], JsonObject] = dict
+    render_time: Callable[[datetime], str] = format_datetime
+    app_user_kind: str = "APP_USER"
+    has_number_reservations: bool = False
     has_routing: bool = True
     has_roles: bool = True
     has_owners: bool = True

@@ -30,6 +30,8 @@ KINDS: Kinds = {
     "tariff": (models.Tariff, None),
     "token": (models.Token, None),
     "location_references": (models.LocationReferences, None),
+    "command_response": (models.CommandResponse, None),
+    "command_result": (models.CommandResponse, None),
 }
 
 
@@ -51,11 +53,16 @@ VERSION = replace(
     number="2.1.1",
     encode_token=str,
     decode_token=str,
-    interfaces=(("credentials", "SENDER", "credentials"), ("tokens", "SENDER", "tokens")),
+    interfaces=(
+        ("credentials", "SENDER", "credentials"),
+        ("tokens", "SENDER", "tokens"),
+        ("commands", "SENDER", "commands"),
+    ),
     routes=(
         *credentials.ROUTES,
         Route("GET", "tokens", "tokens", senders.list_tokens),
         Route("POST", "tokens/{uid}/authorize", "tokens", authorize, body=True),
+        Route("POST", "commands/{command}/{asked_id}", "commands", senders.take_result, body=True),
     ),
     judge=partial(judge_as, KINDS),
     is_well_formed=partial(fits_as, KINDS),
@@ -65,6 +72,9 @@ VERSION = replace(
     read_credentials=cards.read_credentials,
     read_endpoints=cards.read_endpoints,
     render_token=cards.render_token,
+    render_time=cards.render_time,
+    app_user_kind="OTHER",
+    has_number_reservations=True,
     has_routing=False,
     has_roles=False,
     has_owners=False,

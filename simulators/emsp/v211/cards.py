@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from simulators.emsp.state import Card, Key, Party
 from simulators.emsp.wire import JsonObject, parse_datetime
 
@@ -52,6 +54,10 @@ def key_of(module: str, item: JsonObject) -> Key:
     return ("", "", item["id"].upper())
 
 
+def render_time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def render_token(token: JsonObject) -> JsonObject:
     """(Parts of) a token of ours as it stands on the wire.
 
@@ -59,5 +65,5 @@ def render_token(token: JsonObject) -> JsonObject:
     """
     named = {"auth_id" if name == "contract_id" else name: value for name, value in token.items()}
     if "last_updated" in named:
-        named["last_updated"] = f"{parse_datetime(named['last_updated']):%Y-%m-%dT%H:%M:%SZ}"
+        named["last_updated"] = render_time(parse_datetime(named["last_updated"]))
     return {name: named[name] for name in TOKEN_FIELDS if name in named}

@@ -355,3 +355,11 @@ class LocationReferences(Ocpi):
     location_id: Id39
     evse_uids: list[Id39] = Field(default_factory=list)
     connector_ids: list[Id36] = Field(default_factory=list)
+
+
+class CommandResponse(Ocpi):
+    """The charger's result is one of these too."""
+
+    paragraph = "OCPI 2.1.1 mod_commands 3.1 CommandResponse"
+
+    result: Literal["ACCEPTED", "NOT_SUPPORTED", "REJECTED", "TIMEOUT", "UNKNOWN_SESSION"]

@@ -34,6 +34,7 @@ VERSION = OcpiVersion(
         ("tariffs", "RECEIVER", "tariffs"),
         ("tokens", "SENDER", "tokens"),
         ("commands", "SENDER", "commands"),
+        ("chargingprofiles", "SENDER", "chargingprofiles"),
     ),
     routes=(*credentials.ROUTES, *receivers.ROUTES, *parts.ROUTES, *senders.ROUTES),
     configuration=frozenset({"versions", "credentials", "hubclientinfo"}),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from simulators.emsp.findings import Problem, Rule
-from simulators.emsp.v221 import common, models
+from simulators.emsp.v221 import common, models, profiles
 from simulators.emsp.v221.rules.cdrs import check_cdr
 from simulators.emsp.v221.rules.locations import check_connector, check_evse, check_location
 from simulators.emsp.v221.rules.sessions import check_session
@@ -27,6 +27,12 @@ CREDENTIALS_THERE = Rule(
     "version_details.credentials",
     "the credentials module is required for all implementations",
     "OCPI 2.2.1 version_information_endpoint 6.2.4",
+)
+
+PROFILE_THERE = Rule(
+    "chargingprofiles.profile",
+    "the profile is in the result if and only if the result is ACCEPTED",
+    "OCPI 2.2.1 mod_charging_profiles 14.4.2 ActiveChargingProfileResult",
 )
 
 Check = Callable[[Any], Iterable[Problem]]
@@ -74,6 +80,12 @@ def _check_details(details: models.VersionDetails) -> Iterator[Problem]:
         yield Problem(CREDENTIALS_THERE, "$.endpoints", "not among them")
 
 
+def _check_active_result(result: profiles.ActiveChargingProfileResult) -> Iterator[Problem]:
+    if (result.profile is not None) != (result.result == "ACCEPTED"):
+        there = "there" if result.profile is not None else "not there"
+        yield Problem(PROFILE_THERE, "$.profile", f"{there}, result {result.result}")
+
+
 KINDS: Kinds = {
     "envelope": (common.Envelope, None),
     "version": (models.Version, None),
@@ -89,4 +101,8 @@ KINDS: Kinds = {
     "location_references": (models.LocationReferences, None),
     "command_response": (models.CommandResponse, None),
     "command_result": (models.CommandResult, None),
+    "charging_profile_response": (profiles.ChargingProfileResponse, None),
+    "charging_profile_result": (profiles.ChargingProfileResult, None),
+    "active_charging_profile_result": (profiles.ActiveChargingProfileResult, _check_active_result),
+    "active_charging_profile": (profiles.ActiveChargingProfile, None),
 }

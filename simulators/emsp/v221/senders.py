@@ -25,6 +25,12 @@ RESULT_EXPECTED = Rule(
     "commands.result_expected", "a result belongs to a command that was accepted", "OCPI 2.2.1 mod_commands 13.2.2"
 )
 
+PROFILE_EXPECTED = Rule(
+    "chargingprofiles.expected",
+    "an ActiveChargingProfile is sent only for a session on which this eMSP has set a profile",
+    "OCPI 2.2.1 mod_charging_profiles 14.3.2.2 PUT Method",
+)
+
 MAX_LIMIT = 100
 INVALID, NOT_ENOUGH_INFORMATION, UNKNOWN_TOKEN = 2001, 2002, 2004
 
@@ -66,17 +72,33 @@ async def authorize(desk: Desk, call: Inbound) -> Answer:
 
 
 async def take_result(desk: Desk, call: Inbound) -> Answer:
-    desk.findings.extend(call.where, call.version.judge("command_result", call.body))
-    if not call.version.is_well_formed("command_result", call.body):
-        return failed(INVALID, "not a CommandResult object")
-    results = desk.results.get(call.segments["command_id"])
-    if results is None:
+    """The result of a command or of a charging profile, at the response_url we gave for it."""
+    asked = desk.asked.get(call.segments["asked_id"])
+    kind = "command_result" if asked is None else asked.kind
+    desk.findings.extend(call.where, call.version.judge(kind, call.body))
+    if not call.version.is_well_formed(kind, call.body):
+        return failed(INVALID, f"not a {kind}")
+    if asked is None:
         desk.findings.add(RESULT_EXPECTED, call.where, "$", f"{call.body['result']} for a command that was not sent")
         return failed(INVALID, "unknown command", http_status=404)
+    results = asked.results
     if results and call.body["result"] != "CANCELED_RESERVATION":
         desk.findings.add(ONE_RESULT, call.where, "$.result", f"{call.body['result']} after {results[-1]['result']}")
     results.append(call.body)
     return done()
+
+
+async def take_active_profile(desk: Desk, call: Inbound) -> Answer:
+    """The CPO tells of a session's ActiveChargingProfile by itself (OCPI 2.2.1 14.3.2.2)."""
+    desk.findings.extend(call.where, call.version.judge("active_charging_profile", call.body))
+    if not call.version.is_well_formed("active_charging_profile", call.body):
+        return failed(INVALID, "not an ActiveChargingProfile object")
+    session_id = call.segments["session_id"].upper()
+    if session_id not in desk.profiled:
+        desk.findings.add(PROFILE_EXPECTED, call.where, "URL", f"no profile was ever set on session {session_id}")
+    is_new = desk.store.get("chargingprofiles", (session_id,)) is None
+    desk.store.put("chargingprofiles", (session_id,), call.body, call.where)
+    return done(created=is_new)
 
 
 def _render_authorization(answer: AuthorizeAnswer, token: JsonObject, references: Any) -> JsonObject:
@@ -112,5 +134,7 @@ def _moment(call: Inbound, name: str, default: datetime) -> datetime:
 ROUTES = (
     Route("GET", "tokens", "tokens", list_tokens),
     Route("POST", "tokens/{uid}/authorize", "tokens", authorize, body=True),
-    Route("POST", "commands/{command}/{command_id}", "commands", take_result, body=True),
+    Route("POST", "commands/{command}/{asked_id}", "commands", take_result, body=True),
+    Route("POST", "chargingprofiles/{what}/{asked_id}", "chargingprofiles", take_result, body=True),
+    Route("PUT", "chargingprofiles/{session_id}", "chargingprofiles", take_active_profile, body=True),
 )

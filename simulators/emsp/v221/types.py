@@ -45,13 +45,13 @@ def parse_date_time(value: object) -> datetime:
         raise _error("ocpi_date_time", f"is no date and time: {error}") from None
 
 
-def parse_number(value: object) -> Decimal:
+def parse_number(value: object, most: int = _DECIMALS) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise _error("ocpi_number", "is not a JSON number")
     number = Decimal(value)
     exponent = number.normalize().as_tuple().exponent
-    if isinstance(exponent, int) and -exponent > _DECIMALS:
-        raise _error("ocpi_number", f"has {-exponent} decimals, {_DECIMALS} are allowed")
+    if isinstance(exponent, int) and -exponent > most:
+        raise _error("ocpi_number", f"has {-exponent} decimals, {most} are allowed")
     return number
 
 
@@ -96,7 +96,9 @@ def parse_url(value: object) -> str:
 
 
 DateTime = Annotated[datetime, PlainValidator(parse_date_time)]
-Number = Annotated[Decimal, PlainValidator(parse_number)]
+Number = Annotated[Decimal, PlainValidator(lambda value: parse_number(value))]
+# OCPI 2.2.1 14.5.3 and 14.5.4: at most one digit of a fraction.
+Tenths = Annotated[Decimal, PlainValidator(lambda value: parse_number(value, 1))]
 Url = Annotated[str, PlainValidator(parse_url)]
 Id36 = Annotated[str, ci_text(36)]
 Id39 = Annotated[str, ci_text(39)]

@@ -49,6 +49,8 @@ class FakeCpo:
     token_c: str = ""
     seen: list[web.Request] = field(default_factory=list)
     command_result: str = "ACCEPTED"
+    preferences_answer: str = "ACCEPTED"
+    last_response_url: str = ""
     session: aiohttp.ClientSession | None = None
     base: str = ""
     content_type: str = "application/json"
@@ -71,6 +73,8 @@ class FakeCpo:
             app.router.add_route(method, "/credentials", self._module("credentials", self._credentials))
         app.router.add_route("*", "/tokens/{cc}/{party}/{uid}", self._module("tokens", self._token))
         app.router.add_post("/commands/{command}", self._module("commands", self._command))
+        app.router.add_route("*", "/profiles/{session}", self._module("chargingprofiles", self._profile))
+        app.router.add_put("/sessions/{id}/charging_preferences", self._module("sessions", self._preferences))
         return app
 
     def _module(self, module: str, handler: Any) -> Any:
@@ -110,10 +114,15 @@ class FakeCpo:
         return 200, {"status_code": 1000, "data": [{"version": "2.2.1", "url": f"{self.base}/2.2.1"}]}
 
     async def _details(self, request: web.Request, headers: dict[str, str]) -> tuple[int, Json]:
-        roles = {"tokens": "RECEIVER", "commands": "RECEIVER"}
+        receivers = ("tokens", "commands", "chargingprofiles")
+        paths = {"chargingprofiles": "profiles"}
         endpoints = [
-            {"identifier": module, "role": roles.get(module, "SENDER"), "url": f"{self.base}/{module}"}
-            for module in ("credentials", *self.objects, "tokens", "commands")
+            {
+                "identifier": module,
+                "role": "RECEIVER" if module in receivers else "SENDER",
+                "url": f"{self.base}/{paths.get(module, module)}",
+            }
+            for module in ("credentials", *self.objects, *receivers)
         ]
         return 200, {"status_code": 1000, "data": {"version": "2.2.1", "endpoints": endpoints}}
 
@@ -187,6 +196,14 @@ class FakeCpo:
     async def _command(self, request: web.Request, headers: dict[str, str]) -> tuple[int, Json]:
         self.last_command = parse_json(await request.read())
         return 200, {"status_code": 1000, "data": {"result": self.command_result, "timeout": 30}}
+
+    async def _profile(self, request: web.Request, headers: dict[str, str]) -> tuple[int, Json]:
+        body = parse_json(await request.read()) if request.method == "PUT" else request.query
+        self.last_response_url = body["response_url"]
+        return 200, {"status_code": 1000, "data": {"result": self.command_result, "timeout": 30}}
+
+    async def _preferences(self, request: web.Request, headers: dict[str, str]) -> tuple[int, Json]:
+        return 200, {"status_code": 1000, "data": self.preferences_answer}
 
     # Calling
 

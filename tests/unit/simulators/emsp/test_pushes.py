@@ -369,3 +369,78 @@ async def test_a_push_can_be_waited_for(cpo: FakeCpo, registered: Emsp, base: st
     assert (last.method, last.path, last.body, last.http_status) == ("POST", "/ocpi/2.2.1/cdrs", CDR, 201)
     with pytest.raises(EmspError, match="no session within 0 s"):
         await registered.wait_for(lambda: bool(registered.store.sessions), 0, "no session")
+
+
+# Charging profiles and preferences
+
+PROFILE: Json = {
+    "charging_rate_unit": "A",
+    "charging_profile_period": [{"start_period": 0, "limit": Decimal("8.1")}],
+}
+ACTIVE_PROFILE: Json = {"start_date_time": "2026-03-02T12:00:00Z", "charging_profile": PROFILE}
+
+
+async def test_charging_profiles_are_set_read_and_cleared_with_their_results(cpo: FakeCpo, registered: Emsp) -> None:
+    for send, result in (
+        (registered.set_profile("S1", PROFILE), {"result": "ACCEPTED"}),
+        (registered.get_profile("S1", 600), {"result": "ACCEPTED", "profile": ACTIVE_PROFILE}),
+        (registered.clear_profile("S1"), {"result": "UNKNOWN"}),
+    ):
+        sent = await send
+        await cpo.call("POST", cpo.last_response_url, result)
+
+        assert sent.is_accepted
+        assert await sent.result(timeout_s=5) == result
+    assert found(registered) == []
+
+
+async def test_an_active_profile_is_taken_only_for_a_session_that_has_one_of_ours(
+    cpo: FakeCpo, registered: Emsp, base: str
+) -> None:
+    url = f"{base}/chargingprofiles/S1"
+    await cpo.call("PUT", url, ACTIVE_PROFILE)
+    await registered.set_profile("S1", PROFILE)
+    await cpo.call("PUT", url, ACTIVE_PROFILE)
+    _, refused, _ = await cpo.call("PUT", url, PROFILE)
+
+    assert registered.store.objects("chargingprofiles") == {("S1",): ACTIVE_PROFILE}
+    assert refused["status_code"] == 2001
+    assert set(found(registered)) == {"chargingprofiles.expected", "shape.field"}
+
+
+async def test_a_result_with_a_profile_that_was_not_granted_is_found(cpo: FakeCpo, registered: Emsp) -> None:
+    await registered.get_profile("S1")
+    await cpo.call("POST", cpo.last_response_url, {"result": "REJECTED", "profile": ACTIVE_PROFILE})
+
+    assert found(registered) == ["chargingprofiles.profile"]
+
+
+async def test_preferences_are_answered_with_a_word(cpo: FakeCpo, registered: Emsp) -> None:
+    assert await registered.set_preferences("S1", {"profile_type": "FAST"}) == "ACCEPTED"
+    cpo.preferences_answer = "SURE"
+    await registered.set_preferences("S1", {"profile_type": "FAST"})
+
+    assert found(registered) == ["sessions.preferences_answer"]
+
+
+async def test_a_response_that_came_with_an_error_is_handed_on(cpo: FakeCpo, registered: Emsp) -> None:
+    def unknown_location(module: str, _headers: dict[str, str], envelope: Json) -> None:
+        if module == "commands":
+            envelope |= {"status_code": 2003, "data": {"result": "REJECTED", "timeout": 0}}
+
+    cpo.stray = unknown_location
+    sent = await registered.start_session("A-NEW-ONE", "NOWHERE", evse_uid="E1")
+
+    assert (sent.status_code, sent.is_accepted) == (2003, False)
+    assert cpo.last_command["token"]["type"] == "APP_USER"
+    assert cpo.last_command["evse_uid"] == "E1"
+
+
+async def test_a_command_without_a_response_is_refused(cpo: FakeCpo, registered: Emsp) -> None:
+    def refuse(module: str, _headers: dict[str, str], envelope: Json) -> None:
+        if module == "commands":
+            envelope |= {"status_code": 2001, "data": None}
+
+    cpo.stray = refuse
+    with pytest.raises(EmspError, match="STOP_SESSION was not understood"):
+        await registered.stop_session("S1")
