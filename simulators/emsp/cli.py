@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import get_args
 
+from simulators.emsp.check.story import as_json, tell_report
 from simulators.emsp.emsp import MODULES, Emsp
 from simulators.emsp.errors import EmspError
 from simulators.emsp.story import as_report, tell_cdrs, tell_findings, tell_summary
@@ -23,7 +25,14 @@ examples:
   simulator emsp --versions-url http://localhost:9001/ocpi/versions --token TOKEN_A --push-token 04A1B2C3 --pull
   simulator emsp --give-token-a SECRET --listen 0.0.0.0:9100 --public-url http://emsp.example:9100 --pull
 
+  simulator emsp check --versions-url http://localhost:9001/ocpi/versions --token TOKEN_A
+
 exit code: 0 all checks held, 1 a check failed, 2 wrong usage or no connection
+"""
+_CHECK_EPILOG = """\
+MUST rules that do not hold fail, SHOULD rules warn. A rule that cannot be told of is skipped, with the reason.
+
+exit code: 0 no rule failed, 1 a rule failed, 2 wrong usage, no connection, or nobody to check
 """
 
 
@@ -40,6 +49,36 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_actions(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the story")
     parser.set_defaults(func=run)
+    _add_check(parser.add_subparsers(title="or instead", dest="emsp_action", metavar="check"))
+
+
+def _add_check(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "check",
+        help="check any CPO's OCPI server, rule by rule",
+        description="Hold a CPO's OCPI server against the specification, rule by rule. It registers, asks, pushes "
+        "tokens (made invalid at the end), and ends the registration; nothing moves at a charger.",
+        epilog=_CHECK_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_connection(parser)
+    parser.add_argument(
+        "--connector",
+        type=_place,
+        default=(),
+        metavar="LOCATION/EVSE/CONNECTOR",
+        help="a connector where START_SESSION may be tried for real",
+    )
+    parser.add_argument("--push-token", nargs="+", action="extend", default=[], metavar="UID", help="push RFID tokens")
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=0,
+        metavar="S",
+        help="seconds to wait once registered, to charge with these tokens",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    parser.set_defaults(func=run_check)
 
 
 def _add_connection(parser: argparse.ArgumentParser) -> None:
@@ -92,9 +131,43 @@ def run(args: argparse.Namespace) -> int:
         return CANNOT_GO_ON
 
 
-async def _run(args: argparse.Namespace) -> int:
+def run_check(args: argparse.Namespace) -> int:
+    """Check a CPO's server; the exit code is as the help says."""
+    problem = _usage_problem(args)
+    if problem is None and args.give_token_a:
+        problem = "a check registers itself: give --versions-url and --token instead of --give-token-a"
+    if problem is not None:
+        print(f"simulator emsp check: {problem}", file=sys.stderr)
+        return CANNOT_GO_ON
+    try:
+        return asyncio.run(_check(args))
+    except EmspError as error:
+        print(f"simulator emsp check: {error}", file=sys.stderr)
+        return CANNOT_GO_ON
+    except KeyboardInterrupt:
+        return CANNOT_GO_ON
+
+
+async def _check(args: argparse.Namespace) -> int:
+    async with _emsp_of(args, story=_silent) as emsp:
+
+        async def prepare() -> None:
+            for uid in args.push_token:
+                await emsp.push_token(uid)
+            await asyncio.sleep(args.wait)
+
+        report = await emsp.check(args.connector, prepare)
+    if args.json:
+        print(render_json(as_json(report)).decode())
+    else:
+        for line in tell_report(report):
+            _say(line)
+    return OK if report.is_passed else CHECKS_FAILED
+
+
+def _emsp_of(args: argparse.Namespace, story: Callable[[str], None]) -> Emsp:
     country_code, party_id = args.party
-    emsp = Emsp(
+    return Emsp(
         versions_url=args.versions_url,
         token_a=args.token,
         give_token_a=args.give_token_a,
@@ -105,8 +178,12 @@ async def _run(args: argparse.Namespace) -> int:
         listen=args.listen,
         public_url=args.public_url,
         timeout_s=args.timeout,
-        story=_silent if args.json else _say,
+        story=story,
     )
+
+
+async def _run(args: argparse.Namespace) -> int:
+    emsp = _emsp_of(args, _silent if args.json else _say)
     try:
         async with emsp:
             await _act(emsp, args)
@@ -173,6 +250,15 @@ def _party(text: str) -> tuple[str, str]:
     if not (len(country_code) == 2 and country_code.isalpha() and len(party_id) == 3 and party_id.isalnum()):
         raise argparse.ArgumentTypeError(f"{text!r} is not a party: write country code and party id, such as NL/EMS")
     return country_code.upper(), party_id.upper()
+
+
+def _place(text: str) -> tuple[str, ...]:
+    place = tuple(text.split("/"))
+    if len(place) > 3 or not all(place):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no place: write LOCATION, LOCATION/EVSE or LOCATION/EVSE/CONNECTOR"
+        )
+    return place
 
 
 def _moment(text: str) -> datetime:

@@ -88,7 +88,7 @@ async def send_command(
 
     `PeerRefusedError` if the CPO answers without a CommandResponse.
     """
-    asked_id, response_url = _expect(desk, version, "commands", f"{command}", "command_result")
+    asked_id, response_url = expect_result(desk, version, "commands", f"{command}", "command_result")
     url = endpoint_url(desk, "commands", "RECEIVER", command)
     reply = await peer.request(
         "POST", url, module="commands", body={"response_url": response_url, **body}, judged=False
@@ -100,7 +100,7 @@ async def put_profile(
     desk: Desk, version: OcpiVersion, peer: Peer, session_id: str, profile: Mapping[str, Any]
 ) -> SentCommand:
     """Set a ChargingProfile on a session (OCPI 2.2.1 mod_charging_profiles 14.3.1.2)."""
-    asked_id, response_url = _expect(desk, version, "chargingprofiles", "set", "charging_profile_result")
+    asked_id, response_url = expect_result(desk, version, "chargingprofiles", "set", "charging_profile_result")
     url = endpoint_url(desk, "chargingprofiles", "RECEIVER", session_id)
     body = {"charging_profile": dict(profile), "response_url": response_url}
     reply = await peer.request("PUT", url, module="chargingprofiles", body=body, judged=False)
@@ -112,7 +112,9 @@ async def put_profile(
 
 async def get_profile(desk: Desk, version: OcpiVersion, peer: Peer, session_id: str, duration_s: int) -> SentCommand:
     """Ask for the ActiveChargingProfile of a session (14.3.1.1); it comes as the result's `profile`."""
-    asked_id, response_url = _expect(desk, version, "chargingprofiles", "active", "active_charging_profile_result")
+    asked_id, response_url = expect_result(
+        desk, version, "chargingprofiles", "active", "active_charging_profile_result"
+    )
     url = endpoint_url(desk, "chargingprofiles", "RECEIVER", session_id)
     query = {"duration": str(duration_s), "response_url": response_url}
     reply = await peer.request("GET", url, module="chargingprofiles", query=query, judged=False)
@@ -121,7 +123,7 @@ async def get_profile(desk: Desk, version: OcpiVersion, peer: Peer, session_id: 
 
 async def clear_profile(desk: Desk, version: OcpiVersion, peer: Peer, session_id: str) -> SentCommand:
     """Clear the ChargingProfile of a session (14.3.1.3)."""
-    asked_id, response_url = _expect(desk, version, "chargingprofiles", "clear", "charging_profile_result")
+    asked_id, response_url = expect_result(desk, version, "chargingprofiles", "clear", "charging_profile_result")
     url = endpoint_url(desk, "chargingprofiles", "RECEIVER", session_id)
     query = {"response_url": response_url}
     reply = await peer.request("DELETE", url, module="chargingprofiles", query=query, judged=False)
@@ -138,7 +140,7 @@ async def put_preferences(desk: Desk, peer: Peer, session_id: str, preferences: 
     return str(reply.data)
 
 
-def _expect(desk: Desk, version: OcpiVersion, module: str, what: str, kind: str) -> tuple[str, str]:
+def expect_result(desk: Desk, version: OcpiVersion, module: str, what: str, kind: str) -> tuple[str, str]:
     """Make ready for a result: its id, and the URL where it is to be posted."""
     asked_id = str(uuid4())
     desk.asked[asked_id] = Asked(kind)

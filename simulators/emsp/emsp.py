@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +13,9 @@ import aiohttp
 from aiohttp import web
 
 from simulators.emsp import handshake, pages, tokens
+from simulators.emsp.check.run import run_check
+from simulators.emsp.check.table import Report
+from simulators.emsp.check.visit import Visit
 from simulators.emsp.commands import (
     SentCommand,
     clear_profile,
@@ -34,8 +37,7 @@ from simulators.emsp.wire import JsonObject, is_absolute_url
 
 # What refers to something comes before it: a CDR may be made while we pull, and its session must then be newer.
 MODULES = ("cdrs", "sessions", "locations", "tariffs")
-# Sessions cannot be listed without date_from (OCPI 2.2.1 9.2.1.1): from the first day of OCPI on.
-BEGINNING = datetime(2014, 1, 1, tzinfo=UTC)
+BEGINNING = pages.BEGINNING
 
 
 def _silent(_line: str) -> None:
@@ -293,6 +295,20 @@ class Emsp:
         count = await run_probes(self._desk, self._peer)
         self._story(f"sent {count} faulty requests, to see them refused")
         return count
+
+    async def check(
+        self, connector: tuple[str, ...] = (), prepare: Callable[[], Awaitable[None]] | None = None
+    ) -> Report:
+        """Hold the CPO's server against every rule of the check, from the registration to its end.
+
+        `connector` (location, EVSE and connector) is one where a session may be started; without it nothing is.
+        `prepare` is awaited once registered: it may push tokens and have a session made with them.
+        """
+        if self._versions_url is None or not self._token_a:
+            raise EmspError("no versions URL or no token A", "check", "Give both, as the CPO handed them out.")
+        visit = Visit(self._desk, self._version, self._peer, self._versions_url, self._token_a, self._timeout_s)
+        visit.connector, visit.prepare = connector, prepare
+        return await run_check(visit)
 
     async def wait_for(self, condition: Callable[[], bool], timeout_s: float, what: str = "it did not happen") -> None:
         """Wait until something that came in makes `condition` true; `EmspError` with `what` after `timeout_s`."""

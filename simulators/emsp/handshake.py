@@ -132,7 +132,7 @@ async def read_endpoints(
     """GET versions, then the details of ours. `PeerRefusedError` if our version is not offered."""
     reply = await peer.request("GET", versions_url, module="versions", token=token)
     reply.require_success("cannot read the versions")
-    offered = _read_versions(desk, version, reply)
+    offered = read_versions(desk, version, reply)
     if version.number not in offered:
         raise PeerRefusedError(
             f"the CPO offers {', '.join(sorted(offered)) or 'no version'}, not {version.number}",
@@ -169,7 +169,7 @@ def _credentials_url(endpoints: Mapping[tuple[str, str], str], versions_url: str
     )
 
 
-def _read_versions(desk: Desk, version: OcpiVersion, reply: Reply) -> dict[str, str]:
+def read_versions(desk: Desk, version: OcpiVersion, reply: Reply) -> dict[str, str]:
     if not isinstance(reply.data, list):
         desk.findings.add(DATA, reply.where, "$.data", f"{shorten(reply.data)!r} instead of a list")
         return {}

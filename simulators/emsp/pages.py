@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from yarl import URL
 
@@ -37,6 +37,9 @@ FOREIGN = Rule(
     "OCPI 2.2.1 transport_and_format 4.1.6 Client Owned Object Pull",
 )
 
+# Sessions cannot be listed without date_from (OCPI 2.2.1 9.2.1.1): from the first day of OCPI on.
+BEGINNING = datetime(2014, 1, 1, tzinfo=UTC)
+
 _LINK = re.compile(r"<([^>]*)>\s*((?:;[^,;]*)*)")
 _NEXT = re.compile(r';\s*rel\s*=\s*"?next"?\s*(;|$)', re.IGNORECASE)
 
@@ -48,9 +51,9 @@ class Window:
     date_from: datetime | None = None
     date_to: datetime | None = None
 
-    def query(self) -> dict[str, str]:
+    def query(self, render: Callable[[datetime], str] = format_datetime) -> dict[str, str]:
         named = {"date_from": self.date_from, "date_to": self.date_to}
-        return {name: format_datetime(moment) for name, moment in named.items() if moment is not None}
+        return {name: render(moment) for name, moment in named.items() if moment is not None}
 
     def holds(self, moment: datetime) -> bool:
         return (self.date_from is None or moment >= _to_ms(self.date_from)) and (
@@ -76,7 +79,7 @@ async def pull_pages(
     """Pull a module's list to its end; `PeerRefusedError` if a page cannot be had."""
     pull = Pull(window, limit)
     endpoint = endpoint_url(desk, module, "SENDER")
-    query = window.query() | ({} if limit is None else {"limit": str(limit)})
+    query = window.query(version.render_time) | ({} if limit is None else {"limit": str(limit)})
     url: str | None = endpoint
     visited: set[str] = set()
     while url is not None:

@@ -108,7 +108,8 @@ class Peer:
                 reply, problems = self._read(where, response, content)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise _unreachable(where, error) from error
-        problems += transport.check_ids(reply.headers, ids)
+        if self.version.has_message_ids:
+            problems += transport.check_ids(reply.headers, ids)
         problems += self._check_routing(reply, module)
         if judged:
             problems += _check_success(reply)
@@ -177,6 +178,11 @@ def endpoint_url(desk: Desk, module: str, role: str, *segments: str) -> str:
             f"version details {partner.version} of {partner.card.versions_url}",
             "Leave this module out, or ask the CPO to offer it.",
         )
+    return below(base, *segments)
+
+
+def below(base: str, *segments: str) -> str:
+    """The URL of something below an endpoint."""
     if not segments:
         return base
     url = URL(base, encoded=True)

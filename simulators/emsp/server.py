@@ -120,7 +120,7 @@ class Server:
     def _check_headers(self, request: web.Request, route: Route) -> None:
         desk, where = self.desk, _where(request)
         for name in (transport.X_REQUEST_ID, transport.X_CORRELATION_ID):
-            if not request.headers.get(name):
+            if self.version.has_message_ids and not request.headers.get(name):
                 desk.findings.add(transport.IDS_SENT, where, f"header {name}", "not there")
         request_id = request.headers.get(transport.X_REQUEST_ID)
         if request_id:

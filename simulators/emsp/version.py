@@ -74,7 +74,8 @@ class OcpiVersion:
     """One version; a new one is a folder that ends in such a record, and a line in `versions.py`.
 
     `kinds` maps a module to the kind of object `judge` knows; `interfaces` are (module, role, path) of our own
-    endpoints; `configuration` are the modules that are not routed.  `has_routing`: messages name parties in headers;
+    endpoints; `configuration` are the modules that are not routed.  `has_message_ids`: every message has ids in
+    its headers; `has_routing`: messages name parties in headers;
     `has_roles`: endpoints name their role; `has_owners`: objects name theirs.  `render_token` makes of (parts of) our
     own token, which is kept in the shape of 2.2.1, what stands on the wire; `app_user_kind` is a driver's app's.
     """
@@ -98,6 +99,7 @@ class OcpiVersion:
     render_time: Callable[[datetime], str] = format_datetime
     app_user_kind: str = "APP_USER"
     has_number_reservations: bool = False
+    has_message_ids: bool = True
     has_routing: bool = True
     has_roles: bool = True
     has_owners: bool = True

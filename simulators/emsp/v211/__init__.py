@@ -75,6 +75,7 @@ VERSION = replace(
     render_time=cards.render_time,
     app_user_kind="OTHER",
     has_number_reservations=True,
+    has_message_ids=False,
     has_routing=False,
     has_roles=False,
     has_owners=False,
