@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -70,7 +70,12 @@ _ADVICE = {
 
 
 class Peer:
-    """The client side. With `judged=False` a request is a probe: only its answer's format is judged."""
+    """The client side. With `judged=False` a request is a probe: only its answer's format is judged.
+
+    `watch` is told of each answer: the module, the answer, and how many findings there were before it.
+    """
+
+    watch: Callable[[str, Reply, int], None] | None = None
 
     def __init__(self, desk: Desk, version: OcpiVersion, session: aiohttp.ClientSession) -> None:
         self._desk = desk
@@ -113,8 +118,11 @@ class Peer:
         problems += self._check_routing(reply, module)
         if judged:
             problems += _check_success(reply)
+        before = len(self._desk.findings)
         self._desk.findings.extend(where, problems)
         self._desk.findings.checked["answers"] += 1
+        if self.watch is not None:
+            self.watch(module, reply, before)
         return reply
 
     def _headers(self, module: str, ids: Ids, token: str | None) -> dict[str, str]:

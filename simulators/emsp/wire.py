@@ -17,7 +17,10 @@ JsonObject = dict[str, Any]
 
 def parse_json(body: bytes) -> Any:
     """Parse JSON with fractions as `Decimal`; `ValueError` for anything RFC 8259 does not allow."""
-    return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant)
+    try:
+        return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def render_json(value: object) -> bytes:

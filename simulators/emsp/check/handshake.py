@@ -18,6 +18,7 @@ DELETE = Spec("credentials 7.2.4 DELETE Method", "credentials 1.4 DELETE Method"
 
 async def open_visit(visit: Visit) -> None:
     """Read versions and details with token A; `EmspError` if there is nobody to check."""
+    visit.peer.watch = visit.see
     reply = await visit.peer.request("GET", visit.versions_url, module="versions", token=visit.token_a, judged=False)
     if reply.http_status == 401:
         reply.require_success("cannot read the versions")
@@ -55,9 +56,7 @@ async def _read_details(visit: Visit, url: str) -> None:
 
 
 async def _versions(visit: Visit, *, token: str) -> Reply:
-    reply = await visit.peer.request("GET", visit.versions_url, module="versions", token=token, judged=False)
-    visit.refusals += not reply.is_success
-    return reply
+    return await visit.peer.request("GET", visit.versions_url, module="versions", token=token, judged=False)
 
 
 async def _no_token(visit: Visit) -> Verdict:

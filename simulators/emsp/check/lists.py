@@ -37,12 +37,15 @@ def _list_is_read(module: str) -> Examine:
     return examine
 
 
-async def _walk(visit: Visit, module: str) -> pages.Pull:
-    """The same list by small pages, with a filter that lets all through."""
+async def _walk(visit: Visit, module: str) -> pages.Pull | str:
+    """The same list by small pages, with a filter that lets all through; or why it could not be walked."""
     if module not in visit.walks:
         total = len((await visit.pull(module)).items)
         limit = max(1, -(-total // MOST_PAGES))
-        visit.walks[module] = await visit.pull_window(module, pages.Window(pages.BEGINNING), limit)
+        try:
+            visit.walks[module] = await visit.pull_window(module, pages.Window(pages.BEGINNING), limit)
+        except EmspError as error:
+            visit.walks[module] = str(error)
     return visit.walks[module]
 
 
@@ -69,7 +72,10 @@ def _over_lists(name: str, ask: Callable[[Visit, str], Awaitable[Verdict]]) -> E
 
 
 async def _is_walked(visit: Visit, module: str) -> Verdict:
-    if (await _walk(visit, module)).pages < 2:
+    walk = await _walk(visit, module)
+    if isinstance(walk, str):
+        return broken("pages to the end", walk)
+    if walk.pages < 2:
         raise NothingToTellError(f"{module} fit on one page")
     return HELD
 
@@ -78,7 +84,10 @@ async def _keeps_order(visit: Visit, module: str) -> Verdict:
     whole = _ids([item for _, _, item in (await visit.pull(module)).items])
     if len(whole) < 2:
         raise NothingToTellError(f"{module} has fewer than two objects")
-    walked = _ids([item for _, _, item in (await _walk(visit, module)).items])
+    walk = await _walk(visit, module)
+    if isinstance(walk, str):
+        raise NothingToTellError(f"{module} could not be walked")
+    walked = _ids([item for _, _, item in walk.items])
     common = [one for one in whole if one in walked]
     if common != [one for one in walked if one in whole]:
         return broken("the same order on every call", f"{module}: {shorten(whole)} and then {shorten(walked)}")
@@ -124,6 +133,7 @@ async def _to_is_exclusive(visit: Visit, module: str) -> Verdict:
 
 
 async def _may_be_empty(visit: Visit, module: str) -> Verdict:
+    await visit.pull(module)
     tomorrow = visit.desk.now() + timedelta(days=1)
     query = pages.Window(date_from=tomorrow).query(visit.version.render_time)
     reply = await visit.ask("GET", module, "SENDER", query=query)

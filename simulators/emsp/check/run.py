@@ -57,7 +57,7 @@ async def _examine(rule: CheckRule, visit: Visit) -> Verdict:
         return skipped(str(error))
     except EmspError as error:
         return broken("an answer that can be judged", error.what, error.where)
-    except Exception as error:  # whatever a broken server sends must not end the check
+    except Exception as error:  # root of a task: whatever a broken server sends, the next rule is asked
         return broken("an answer that can be judged", f"{type(error).__name__}: {error}")
 
 

@@ -16,11 +16,15 @@ def tell_report(report: Report) -> Iterator[str]:
     name = max(len(result.rule.id) for result in report.results)
     title = max(len(result.rule.title) for result in report.results)
     yield f"{'':4}  {'rule':{name}}  {'level':6}  {'what must hold':{title}}  paragraph"
+    reason = ""
     for result in report.results:
         paragraph = result.rule.spec.of(report.version)
         level = result.rule.level(report.version).value
         yield f"{result.outcome.value:4}  {result.rule.id:{name}}  {level:6}  {result.rule.title:{title}}  {paragraph}"
-        yield from _tell_why(result)
+        # A reason that many rules share is told once.
+        if result.outcome is not Outcome.SKIPPED or result.came != reason:
+            yield from _tell_why(result)
+        reason = result.came if result.outcome is Outcome.SKIPPED else ""
     yield tell_summary(report)
 
 

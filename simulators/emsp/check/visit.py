@@ -51,7 +51,7 @@ class Visit:
     prepare: Callable[[], Awaitable[None]] | None = None
     tags: dict[Finding, Tag] = field(default_factory=dict)
     pulls: dict[str, pages.Pull | str] = field(default_factory=dict)
-    walks: dict[str, pages.Pull] = field(default_factory=dict)
+    walks: dict[str, pages.Pull | str] = field(default_factory=dict)
     refusals: int = 0
     tokens: list[JsonObject] = field(default_factory=list)
     sent: list[SentCommand] = field(default_factory=list)
@@ -73,22 +73,17 @@ class Visit:
         """One request below an endpoint of the server; whatever is wrong around its data is a finding of `module`."""
         if token is None and self.desk.partner is None:
             token = self.token_a
-        before = len(self.desk.findings)
-        reply = await self.peer.request(
-            method,
-            self.url(module, role, *segments),
-            module=module,
-            query=query,
-            body=body,
-            raw_body=raw_body,
-            token=token,
-            judged=False,
+        url = self.url(module, role, *segments)
+        return await self.peer.request(
+            method, url, module=module, query=query, body=body, raw_body=raw_body, token=token, judged=False
         )
-        # To a stranger a server need not tell who it thinks to answer.
-        refused = not reply.is_success
+
+    def see(self, module: str, reply: Reply, before: int) -> None:
+        """Keep in mind what an answer's findings, from number `before` on, are about."""
+        refused = reply.http_status >= 400 or (reply.status_code or 0) >= 2000
         self.refusals += refused
+        # To a stranger a server need not tell who it thinks to answer.
         self._tag(before, Tag("nobody" if reply.http_status == 401 else module, refused))
-        return reply
 
     def url(self, module: str, role: str, *segments: str) -> str:
         if (module, role) not in self.endpoints:
