@@ -13,6 +13,8 @@ from typing import get_args
 from simulators.emsp.check.story import as_json, tell_report
 from simulators.emsp.emsp import MODULES, Emsp
 from simulators.emsp.errors import EmspError
+from simulators.emsp.faults import Fault, parse_fault
+from simulators.emsp.orders import add_orders, follow, parse_place, parse_script
 from simulators.emsp.story import as_report, tell_cdrs, tell_findings, tell_summary
 from simulators.emsp.v221.enums import WhitelistType
 from simulators.emsp.versions import VERSIONS
@@ -24,7 +26,8 @@ _EPILOG = """\
 examples:
   simulator emsp --versions-url http://localhost:9001/ocpi/versions --token TOKEN_A --push-token 04A1B2C3 --pull
   simulator emsp --give-token-a SECRET --listen 0.0.0.0:9100 --public-url http://emsp.example:9100 --pull
-
+  simulator emsp --versions-url … --token TOKEN_A --start 04A1B2C3@LOC1/EVSE1 --wait 60 --pull
+  simulator emsp --versions-url … --token TOKEN_A --fault slow=5:sessions:3 --fault 500:cdrs --wait 0
   simulator emsp check --versions-url http://localhost:9001/ocpi/versions --token TOKEN_A
 
 exit code: 0 all checks held, 1 a check failed, 2 wrong usage or no connection
@@ -47,6 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     _add_connection(parser)
     _add_actions(parser)
+    add_orders(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the story")
     parser.set_defaults(func=run)
     _add_check(parser.add_subparsers(title="or instead", dest="emsp_action", metavar="check"))
@@ -57,17 +61,17 @@ def _add_check(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "check",
         help="check any CPO's OCPI server, rule by rule",
         description="Hold a CPO's OCPI server against the specification, rule by rule. It registers, asks, pushes "
-        "tokens (made invalid at the end), and ends the registration; nothing moves at a charger.",
+        "tokens (made invalid at the end), and ends the registration; without --connector nothing moves at a charger.",
         epilog=_CHECK_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_connection(parser)
     parser.add_argument(
         "--connector",
-        type=_place,
+        type=parse_place,
         default=(),
         metavar="LOCATION/EVSE/CONNECTOR",
-        help="a connector where START_SESSION may be tried for real",
+        help="a connector where START_SESSION may be tried for real; the session stays",
     )
     parser.add_argument("--push-token", nargs="+", action="extend", default=[], metavar="UID", help="push RFID tokens")
     parser.add_argument(
@@ -105,6 +109,23 @@ def _add_actions(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--probe", action="store_true", help="send faulty requests and see them refused")
     group.add_argument("--rotate", action="store_true", help="exchange new credentials tokens")
+    group.add_argument(
+        "--authorize",
+        type=parse_script,
+        action="append",
+        default=[],
+        metavar="UID=ANSWER[,…]",
+        help="answers of real-time authorisation in turn: ALLOWED, BLOCKED, EXPIRED, NO_CREDIT, NOT_ALLOWED or 2002",
+    )
+    group.add_argument(
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="KIND[=VALUE][:MODULE][:COUNT]",
+        help="play a fault on the CPO's next requests: slow=S, 500, 429=S (Retry-After), 401, ocpi=3000, wrong-json, "
+        "lost-answer, duplicate-answer, duplicate; refused=S refuses connections for S seconds",
+    )
     group.add_argument("--wait", type=float, metavar="S", help="take pushes for S seconds (0: until Ctrl-C)")
     group.add_argument("--pull", action="store_true", help="pull all modules and check them")
     group.add_argument(
@@ -204,10 +225,14 @@ async def _act(emsp: Emsp, args: argparse.Namespace) -> None:
     for uid in args.push_token:
         await emsp.push_token(uid, contract_id=args.contract_id, whitelist=args.whitelist)
         await emsp.get_token(uid)
+    for uid, answers in args.authorize:
+        emsp.authorizations.answer(uid, *answers)
     if args.probe:
         await emsp.probe()
     if args.rotate:
         await emsp.rotate()
+    await follow(emsp, args, _silent if args.json else _say)
+    await _play_faults(emsp, args)
     if args.wait is not None:
         await _wait(emsp, args)
     for module in args.module or (MODULES if args.pull else ()):
@@ -215,6 +240,15 @@ async def _act(emsp: Emsp, args: argparse.Namespace) -> None:
     emsp.check_references()
     if args.unregister:
         await emsp.unregister()
+
+
+async def _play_faults(emsp: Emsp, args: argparse.Namespace) -> None:
+    for fault in args.fault:
+        if isinstance(fault, float):
+            async with emsp.refusing_connections():
+                await asyncio.sleep(fault)
+        else:
+            emsp.faults.add(fault[0], times=fault[1])
 
 
 async def _wait(emsp: Emsp, args: argparse.Namespace) -> None:
@@ -252,13 +286,13 @@ def _party(text: str) -> tuple[str, str]:
     return country_code.upper(), party_id.upper()
 
 
-def _place(text: str) -> tuple[str, ...]:
-    place = tuple(text.split("/"))
-    if len(place) > 3 or not all(place):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no place: write LOCATION, LOCATION/EVSE or LOCATION/EVSE/CONNECTOR"
-        )
-    return place
+def _fault(text: str) -> tuple[Fault, int] | float:
+    """A fault to play, or the seconds in which connections are refused."""
+    kind, _, seconds = text.partition("=")
+    try:
+        return float(seconds or 5) if kind == "refused" else parse_fault(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; write it as slow=5:sessions:3, 500:cdrs or wrong-json") from None
 
 
 def _moment(text: str) -> datetime:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -84,6 +84,7 @@ class Emsp:
         self._desk.shake_hands = self._shake_hands
         self._server = Server(self._desk, self._version)
         self._peer_or_none: Peer | None = None
+        self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -139,9 +140,24 @@ class Emsp:
     def faults(self) -> Faults:
         return self._server.faults
 
+    @asynccontextmanager
+    async def refusing_connections(self) -> AsyncIterator[None]:
+        """Nobody listens meanwhile: the CPO's connections are refused."""
+        await self._stop_listening()
+        self._story("refusing connections")
+        try:
+            yield
+        finally:
+            await self._listen(self._port)
+            self._story("listening again")
+
     @property
     def authorizations(self) -> AuthorizeScript:
         return self._desk.authorizations
+
+    def now(self) -> datetime:
+        """The clock it goes by."""
+        return self._desk.now()
 
     # The handshake.
 
@@ -358,18 +374,28 @@ class Emsp:
         return await handshake.accept(self._desk, self._version, self._peer, credentials, used=used)
 
     async def _serve(self) -> None:
+        self._stack.push_async_callback(self._stop_listening)
+        port = await self._listen(self._port)
+        shown = f"[{self._host}]" if ":" in self._host else self._host
+        self._desk.base_url = self._public_url or f"http://{shown}:{port}"
+        # Back from a refusal it is found at the same port.
+        self._port = port
+
+    async def _listen(self, port: int) -> int:
         runner = web.AppRunner(self._server.app(), access_log=None, shutdown_timeout=1)
         await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, self._host, self._port)
+        self._runner = runner
         try:
-            await site.start()
+            await web.TCPSite(runner, self._host, port, reuse_address=True).start()
         except OSError as error:
-            where = f"{self._host}:{self._port}"
+            where = f"{self._host}:{port}"
             raise EmspError(f"cannot listen: {error.strerror}", where, "Choose another --listen address.") from error
-        host, port = runner.addresses[0][:2]
-        shown = f"[{host}]" if ":" in host else host
-        self._desk.base_url = self._public_url or f"http://{shown}:{port}"
+        return int(runner.addresses[0][1])
+
+    async def _stop_listening(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
 
 
 def _names(token: JsonObject, uid: str, kind: str | None) -> bool:

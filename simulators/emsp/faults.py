@@ -19,7 +19,8 @@ class Fault:
 
     `http_status` answers with it and nothing else; `body` goes out as it is (wrong JSON, an OCPI error);
     `delay_s` or `until` hold the request back first; with `lose_answer` the request is handled in full and
-    its answer then lost with the connection.
+    its answer then lost with the connection, with `twice` it is written twice, and with `known_already` told to be
+    a duplicate.
     """
 
     method: str = ""
@@ -30,6 +31,8 @@ class Fault:
     delay_s: float = 0
     until: asyncio.Event | None = None
     lose_answer: bool = False
+    twice: bool = False
+    known_already: bool = False
 
     def fits(self, request: web.Request) -> bool:
         return self.method in ("", request.method) and self.path_contains in request.path
@@ -61,6 +64,16 @@ def held(until: asyncio.Event, *, path_contains: str = "", method: str = "") -> 
 
 def lost_answer(*, path_contains: str = "", method: str = "") -> Fault:
     return Fault(method, path_contains, lose_answer=True)
+
+
+def duplicate_answer(*, path_contains: str = "", method: str = "") -> Fault:
+    """The answer comes twice on the wire."""
+    return Fault(method, path_contains, twice=True)
+
+
+def known_already(*, path_contains: str = "", method: str = "") -> Fault:
+    """The object is taken, but the answer calls it a duplicate, as some receivers do to what is sent again."""
+    return Fault(method, path_contains, known_already=True)
 
 
 def ocpi_body(status_code: int) -> bytes:
@@ -102,4 +115,47 @@ class Faults:
         response = await handle(request)
         if fault.lose_answer and request.transport is not None:
             request.transport.abort()
+        if fault.twice:
+            await _write_twice(request, response)
+        if fault.known_already:
+            return web.Response(body=ocpi_body(2001), content_type="application/json")
         return response
+
+
+async def _write_twice(request: web.Request, response: web.StreamResponse) -> None:
+    """Write an answer past the server, which then writes it too."""
+    if request.transport is None or not isinstance(response, web.Response):
+        return
+    body = response.body if isinstance(response.body, bytes) else b""
+    head = f"HTTP/1.1 {response.status} \r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    request.transport.write(head.encode() + body)
+
+
+def parse_fault(text: str) -> tuple[Fault, int]:
+    """A fault and how often, from KIND[=VALUE][:MODULE][:COUNT] such as `slow=5:sessions:3` or `429=7`.
+
+    Kinds: an HTTP status (the value of 429 is Retry-After), ocpi (its value the OCPI status), slow (seconds),
+    wrong-json, lost-answer, duplicate-answer, duplicate. `ValueError` for anything else.
+    """
+    words, count = text.split(":"), 1
+    if len(words) > 1 and words[-1].isdigit():
+        count = int(words.pop())
+    if len(words) > 2:
+        raise ValueError(f"too many parts: {text!r}")
+    kind, _, value = words[0].partition("=")
+    at = f"/{words[1]}" if len(words) > 1 else ""
+    plain = {
+        "wrong-json": wrong_json,
+        "lost-answer": lost_answer,
+        "duplicate-answer": duplicate_answer,
+        "duplicate": known_already,
+    }
+    if kind in plain and not value:
+        return plain[kind](path_contains=at), count
+    if kind == "slow":
+        return slow(float(value or 5), path_contains=at), count
+    if kind == "ocpi" and value.isdigit():
+        return ocpi_status(int(value), path_contains=at), count
+    if kind.isdigit() and 400 <= int(kind) <= 599:
+        return status(int(kind), path_contains=at, retry_after_s=int(value) if value else None), count
+    raise ValueError(f"no such fault: {text!r}")

@@ -21,6 +21,7 @@ from simulators.emsp.transport import Ids
 from simulators.emsp.version import OcpiVersion
 from simulators.emsp.wire import is_absolute_url, parse_datetime, parse_json, render_json, shorten
 
+NO_ANSWER = "no answer in time"
 SUCCESS = range(1000, 2000)
 # These say something about us (our token, our haste), not about the CPO's answer; whoever asked raises them.
 NOT_JUDGED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
@@ -217,7 +218,7 @@ def _check_success(reply: Reply) -> list[Problem]:
 
 def _unreachable(where: str, error: Exception) -> PeerUnreachableError:
     if isinstance(error, asyncio.TimeoutError):
-        return PeerUnreachableError("no answer in time", where, "Is the CPO overloaded, or is a firewall in between?")
+        return PeerUnreachableError(NO_ANSWER, where, "Is the CPO overloaded, or is a firewall in between?")
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
         return PeerUnreachableError(f"no TLS connection: {error}", where, "Check the CPO's certificate, or use http.")
     if isinstance(error, aiohttp.ClientConnectorError):

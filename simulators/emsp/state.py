@@ -110,6 +110,11 @@ class Store:
     def cdrs(self) -> list[JsonObject]:
         return list(self.objects("cdrs").values())
 
+    @property
+    def invoices(self) -> list[JsonObject]:
+        """The InvoiceReconciliationRecords, of 2.3.0 only."""
+        return list(self.objects("invoicereconciliation").values())
+
 
 @dataclass(frozen=True, slots=True)
 class AuthorizeAnswer:

@@ -78,6 +78,7 @@ class OcpiVersion:
     its headers; `has_routing`: messages name parties in headers;
     `has_roles`: endpoints name their role; `has_owners`: objects name theirs.  `render_token` makes of (parts of) our
     own token, which is kept in the shape of 2.2.1, what stands on the wire; `app_user_kind` is a driver's app's.
+    `needs_patch_time`: every PATCH has its last_updated.
     """
 
     number: str
@@ -90,6 +91,7 @@ class OcpiVersion:
     judge: Callable[[str, object], list[Problem]]
     is_well_formed: Callable[[str, object], bool]
     key_of: Callable[[str, JsonObject], Key]
+    key_of_url: Callable[[Mapping[str, str]], Key]
     check_succession: Succession
     check_references: Callable[[Store], Iterable[tuple[str, Key, Problem]]]
     render_credentials: Callable[[Party, str, str], JsonObject]
@@ -99,6 +101,7 @@ class OcpiVersion:
     render_time: Callable[[datetime], str] = format_datetime
     app_user_kind: str = "APP_USER"
     has_number_reservations: bool = False
+    needs_patch_time: bool = True
     has_message_ids: bool = True
     has_routing: bool = True
     has_roles: bool = True

@@ -22,6 +22,7 @@ async def test_the_gateway_passes_the_check(house: House, version: str) -> None:
         report = await emsp.check(prepare=make_sessions)
 
     assert [result.as_dict() for result in report.results if result.outcome in (Outcome.FAILED, Outcome.WARNED)] == []
+    assert {"PUT", "POST"} <= {received.method for received in emsp.received}
     told_of = {result.rule.id for result in report.of(Outcome.PASSED)}
     assert {"sessions.facts", "cdrs.facts", "pages.walk", "pages.order", "tokens.patch"} <= told_of
     unasked = [result for result in report.of(Outcome.SKIPPED) if not result.rule.endpoint]

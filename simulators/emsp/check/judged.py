@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulators.emsp.check.lists import LISTS, PAGES
+from simulators.emsp.check.lists import INVOICE_LIST, INVOICES, LISTS, PAGES
 from simulators.emsp.check.table import (
     ALL,
     HELD,
     SINCE_221,
+    SINCE_230,
     CheckRule,
     Examine,
     Spec,
@@ -93,6 +94,8 @@ LINKS = frozenset({"pages.link_shape", "pages.link_origin", "pages.link_last", "
 
 def rule_of(finding: Finding, tag: Tag) -> str:
     """The id of the check's rule that a finding breaks, or "" for none."""
+    if "://" not in finding.where:
+        return _rule_of_call(finding)
     found = _rule_of(finding, tag)
     if not tag.is_refusal:
         return found
@@ -104,8 +107,6 @@ def rule_of(finding: Finding, tag: Tag) -> str:
 
 
 def _rule_of(finding: Finding, tag: Tag) -> str:
-    if "://" not in finding.where:
-        return "calls.format"
     if finding.rule.id in BY_ID:
         return BY_ID[finding.rule.id]
     if finding.rule.id in REFERENCES or finding.rule.id.startswith("location.evse_known"):
@@ -119,6 +120,8 @@ def _rule_of(finding: Finding, tag: Tag) -> str:
         return "versions.list" if tag.module == "versions" else "versions.details"
     if tag.module == "credentials":
         return "credentials.object"
+    if tag.module == INVOICES:
+        return "invoices.objects"
     if tag.module not in MODULES:
         return ""
     if not is_field:
@@ -129,9 +132,19 @@ def _rule_of(finding: Finding, tag: Tag) -> str:
     return BY_FIELD.get(name) or BY_TYPE.get(finding.rule.paragraph) or f"{tag.module}.objects"
 
 
+def _rule_of_call(finding: Finding) -> str:
+    """The rule for what the server sent to us by itself."""
+    if not finding.is_violation or finding.rule.id.startswith("commands."):
+        return ""
+    is_transport = finding.rule.id.startswith(("push.", "headers.", "http."))
+    return "calls.format" if is_transport else "calls.objects"
+
+
 def findings_of(visit: Visit, rule_id: str) -> Iterator[Finding]:
-    lost_link = any(finding.rule.id in LINKS for finding in visit.tags)
-    for finding, tag in visit.tags.items():
+    lost_link = any(finding.rule.id in LINKS for finding in visit.desk.findings)
+    for finding in visit.desk.findings:
+        # What came in between has no tag.
+        tag = visit.tags.get(finding, Tag("nobody"))
         if finding.rule.id == "pages.total_matches" and lost_link:
             continue
         if rule_of(finding, tag) == rule_id:
@@ -191,6 +204,17 @@ def _judge_refusals(rule_id: str, title: str) -> Examine:
     return examine
 
 
+def _judge_pushes(rule_id: str, title: str) -> Examine:
+    async def examine(visit: Visit) -> Verdict:
+        verdict = from_findings(title, findings_of(visit, rule_id))
+        # Only GET is what the handshake has; a CPO need not push.
+        if verdict is HELD and not any(received.method != "GET" for received in visit.desk.received):
+            return skipped("the server has pushed nothing")
+        return verdict
+
+    return examine
+
+
 async def _references(visit: Visit) -> Verdict:
     """Hold the lists against each other, as far as they were read in full."""
     store = visit.desk.store
@@ -235,8 +259,11 @@ RULES: tuple[CheckRule, ...] = (
           Spec("version_information_endpoint 6.2 Version details endpoint", "version_information_endpoint")),
     _late("credentials.object", "the Credentials are right: a new token, the versions URL, a CPO's role",
           Spec("credentials 7.3.1 Credentials object", "credentials 2.1 Credentials object")),
-    _late("calls.format", "the server's own requests have the token, headers and URLs they need",
+    _late("calls.format", "what the server sends by itself has the token, headers and URL it needs",
           Spec("transport_and_format 4.1.2 Authorization header", "transport_and_format Request format")),
+    _late("calls.objects", "what the server pushes are right objects",
+          Spec("transport_and_format 4.1.5 Client Owned Object Push", "transport_and_format Client owned object push"),
+          _judge_pushes),
     _late("transport.json", "every answer is JSON", FORMAT),
     _late("transport.content_type", "every answer has Content-Type application/json", FORMAT),
     _late("transport.envelope", "every answer has status_code and timestamp", FORMAT),
@@ -279,6 +306,9 @@ RULES: tuple[CheckRule, ...] = (
                Spec("mod_locations 8.3.1 Location Object", "mod_locations 3.1 Location Object")),
     _of_module("locations", "unique", "an id names one EVSE or connector",
                Spec("mod_locations 8.3.2 EVSE Object", "mod_locations 3.2 EVSE Object")),
+    CheckRule("invoices.objects", "invoice reconciliation records have the fields of their definition", INVOICE_LIST,
+              _judge_objects("invoices.objects", "a record as defined", INVOICES), SINCE_230,
+              endpoint=(INVOICES, "SENDER"), is_late=True),
     _late("objects.owner", "objects belong to a party of the handshake",
           Spec("transport_and_format 4.1.6 Client Owned Object Pull"), _judge_any, SINCE_221),
     _late("objects.not_in_future", "last_updated does not lie in the future", LISTS["locations"], _judge_any),

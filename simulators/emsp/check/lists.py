@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from simulators.emsp import pages
-from simulators.emsp.check.table import HELD, SINCE_221, CheckRule, Examine, Spec, Verdict, broken, skipped
+from simulators.emsp.check.table import HELD, SINCE_221, SINCE_230, CheckRule, Examine, Spec, Verdict, broken, skipped
 from simulators.emsp.check.visit import MODULES, NothingToTellError, Visit, tell
 from simulators.emsp.errors import EmspError
 from simulators.emsp.peer import Reply
@@ -278,6 +278,14 @@ RULES: tuple[CheckRule, ...] = (
     CheckRule(
         "pages.empty", "a list without objects is [] with X-Total-Count 0", PAGES,
         _over_lists("an empty list", _may_be_empty),
+    ),
+)  # fmt: skip
+INVOICES = "invoicereconciliation"
+INVOICE_LIST = Spec("mod_invoice_reconciliation Sender Interface GET Method")
+INVOICE_RULES: tuple[CheckRule, ...] = (
+    CheckRule(
+        "invoices.list", "the list of invoice reconciliation records can be read to its end",
+        INVOICE_LIST, _list_is_read(INVOICES), SINCE_230, endpoint=(INVOICES, "SENDER"),
     ),
 )  # fmt: skip
 KEPT: tuple[CheckRule, ...] = (

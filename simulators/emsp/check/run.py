@@ -8,6 +8,7 @@ from simulators.emsp.check import commands, handshake, judged, lists, refusals, 
 from simulators.emsp.check.table import CheckRule, Level, Outcome, Report, Result, Verdict, broken, skipped
 from simulators.emsp.check.visit import NothingToTellError, Visit
 from simulators.emsp.errors import EmspError
+from simulators.emsp.peer import NO_ANSWER
 
 ORDERED: tuple[CheckRule, ...] = (
     *handshake.BEFORE,
@@ -15,10 +16,14 @@ ORDERED: tuple[CheckRule, ...] = (
     *refusals.RULES,
     *tokens.RULES,
     *commands.RULES,
+    *lists.INVOICE_RULES,
     *lists.KEPT,
 )
 # The registration ends last, after all else was judged.
 RULES: tuple[CheckRule, ...] = (*ORDERED, *judged.RULES, *handshake.AFTER)
+
+
+MOST_SILENCES = 3
 
 
 async def run_check(visit: Visit) -> Report:
@@ -29,7 +34,7 @@ async def run_check(visit: Visit) -> Report:
     applying = [rule for rule in RULES if number in rule.versions]
     results = {}
     for rule in (*_only(applying, late=False), *_only(applying, late=True)):
-        if rule is handshake.AFTER[0]:
+        if rule is handshake.AFTER[0] and not visit.stopped:
             await _tidy(visit)
         if rule is lists.READ[0] and visit.prepare is not None and not visit.stopped:
             await visit.prepare()
@@ -52,13 +57,23 @@ async def _examine(rule: CheckRule, visit: Visit) -> Verdict:
     if visit.stopped and rule.needs_registration and not rule.is_late:
         return skipped(visit.stopped)
     try:
-        return await rule.examine(visit)
+        verdict = await rule.examine(visit)
+        visit.silences = 0
     except NothingToTellError as error:
         return skipped(str(error))
     except EmspError as error:
+        _mind_silence(visit, error)
         return broken("an answer that can be judged", error.what, error.where)
     except Exception as error:  # root of a task: whatever a broken server sends, the next rule is asked
         return broken("an answer that can be judged", f"{type(error).__name__}: {error}")
+    return verdict
+
+
+def _mind_silence(visit: Visit, error: EmspError) -> None:
+    """A server that does not answer any more must not be waited for a hundred times."""
+    visit.silences = visit.silences + 1 if error.what == NO_ANSWER else 0
+    if visit.silences >= MOST_SILENCES:
+        visit.stopped = f"the server gave no answer {MOST_SILENCES} times in turn"
 
 
 async def _tidy(visit: Visit) -> None:

@@ -114,6 +114,14 @@ async def _patch_without_last_updated(visit: Visit) -> Verdict:
     return refused(visit, await _send(visit, "PATCH", token["uid"], {"language": "de"}))
 
 
+async def _patch_bare(visit: Visit) -> Verdict:
+    token = await _given(visit, "M")
+    reply = await _send(visit, "PATCH", token["uid"], {"valid": False})
+    if not reply.is_success:
+        return broken("a change is taken without last_updated", tell(reply), reply.where)
+    return await _kept(visit, {**token, "valid": False})
+
+
 async def _patch_missing(visit: Visit) -> Verdict:
     change = visit.version.render_token({"valid": False, "last_updated": format_datetime(visit.desk.now())})
     return refused(visit, await _send(visit, "PATCH", f"CHECK{visit.mark}NONE", change), 404)
@@ -206,6 +214,7 @@ RULES: tuple[CheckRule, ...] = (
         "patch_without_last_updated", "PATCH without last_updated: 2001",
         PATCH, _patch_without_last_updated, SINCE_221,
     ),
+    _rule("patch_bare", "PATCH needs the fields that change, and no more", PATCH, _patch_bare, ("2.1.1",)),
     _rule("patch_missing", "PATCH of a token that is not there fails", PATCH, _patch_missing),
     _rule("foreign", "a token of another party is refused", FOREIGN, _foreign, should_in=ALL),
     _rule("other_id", "an id in the URL that is not the token's: 2001", OTHER_ID, _other_id, should_in=ALL),

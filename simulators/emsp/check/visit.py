@@ -53,6 +53,7 @@ class Visit:
     pulls: dict[str, pages.Pull | str] = field(default_factory=dict)
     walks: dict[str, pages.Pull | str] = field(default_factory=dict)
     refusals: int = 0
+    silences: int = 0
     tokens: list[JsonObject] = field(default_factory=list)
     sent: list[SentCommand] = field(default_factory=list)
     mark: str = field(default_factory=lambda: token_hex(4).upper())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from simulators.emsp.state import Card, Key, Party
@@ -52,6 +53,10 @@ def key_of(module: str, item: JsonObject) -> Key:
     if module == "tokens":
         return (item["country_code"].upper(), item["party_id"].upper(), item["uid"].upper(), item["type"])
     return ("", "", item["id"].upper())
+
+
+def key_of_url(segments: Mapping[str, str]) -> Key:
+    return ("", "", segments["id"].upper())
 
 
 def render_time(moment: datetime) -> str:

@@ -41,6 +41,7 @@ VERSION = OcpiVersion(
     judge=judge,
     is_well_formed=is_well_formed,
     key_of=cards.key_of,
+    key_of_url=cards.key_of_url,
     check_succession=check_succession,
     check_references=_check_store,
     render_credentials=cards.render_credentials,

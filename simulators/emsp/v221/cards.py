@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from simulators.emsp.state import Card, Key, Party
 from simulators.emsp.wire import JsonObject
 
@@ -28,6 +30,10 @@ def read_credentials(raw: JsonObject) -> Card:
 
 def read_endpoints(raw: JsonObject) -> dict[tuple[str, str], str]:
     return {(endpoint["identifier"], endpoint["role"]): endpoint["url"] for endpoint in raw["endpoints"]}
+
+
+def key_of_url(segments: Mapping[str, str]) -> Key:
+    return (segments["country_code"].upper(), segments["party_id"].upper(), segments["id"].upper())
 
 
 def key_of(module: str, item: JsonObject) -> Key:

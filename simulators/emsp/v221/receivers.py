@@ -52,6 +52,10 @@ async def put_object(desk: Desk, call: Inbound) -> Answer:
     return _take(desk, call, call.module, call.body)
 
 
+async def post_object(desk: Desk, call: Inbound) -> Answer:
+    return _take(desk, call, call.module, call.body, has_id_in_url=False)
+
+
 async def patch_session(desk: Desk, call: Inbound) -> Answer:
     before = patchable(desk, call)
     if isinstance(before, Answer):
@@ -64,16 +68,17 @@ async def patch_session(desk: Desk, call: Inbound) -> Answer:
     return _take(desk, call, "sessions", after)
 
 
-async def patch_location(desk: Desk, call: Inbound) -> Answer:
+async def patch_object(desk: Desk, call: Inbound) -> Answer:
     before = patchable(desk, call)
     if isinstance(before, Answer):
         return before
-    return _take(desk, call, "locations", {**before, **call.body})
+    stamp = {} if call.version.needs_patch_time else {"last_updated": call.version.render_time(desk.now())}
+    return _take(desk, call, call.module, {**before, **stamp, **call.body})
 
 
-async def delete_tariff(desk: Desk, call: Inbound) -> Answer:
-    if not desk.store.remove("tariffs", url_key(call)):
-        return failed(GENERIC_CLIENT_ERROR, "no such tariff", http_status=404)
+async def delete_object(desk: Desk, call: Inbound) -> Answer:
+    if not desk.store.remove(call.module, url_key(call)):
+        return failed(GENERIC_CLIENT_ERROR, "no such object", http_status=404)
     return done()
 
 
@@ -83,8 +88,11 @@ async def post_cdr(desk: Desk, call: Inbound) -> Answer:
     if answer.status_code != 1000:
         return answer
     _check_session_first(desk, call)
+    key = call.version.key_of("cdrs", call.body)
+    # In 2.1.1 a CDR names no owner: it is whoever we registered with.
+    owner = key[:2] if call.version.has_owners or desk.partner is None else desk.partner.party().ids
     location = f"{desk.base_url}/ocpi/{call.version.number}/cdrs/" + "/".join(
-        quote(part, safe="") for part in call.version.key_of("cdrs", call.body)
+        quote(part, safe="") for part in (*owner, key[2])
     )
     return done(created=answer.http_status == 201, headers={"Location": location})
 
@@ -93,7 +101,7 @@ def patchable(desk: Desk, call: Inbound) -> JsonObject | Answer:
     """The object to patch, or the answer if it cannot be."""
     if not isinstance(call.body, dict):
         return failed(INVALID, "the body is not an object")
-    if "last_updated" not in call.body:
+    if "last_updated" not in call.body and call.version.needs_patch_time:
         desk.findings.add(PATCH_LAST_UPDATED, call.where, "$.last_updated", "not there")
         return failed(INVALID, "missing last_updated")
     before = desk.store.get(call.module, url_key(call))
@@ -105,7 +113,7 @@ def patchable(desk: Desk, call: Inbound) -> JsonObject | Answer:
 
 def _take(desk: Desk, call: Inbound, module: str, item: Any, *, has_id_in_url: bool = True) -> Answer:
     """Judge and keep a whole object; what is not well-formed is refused with 2001."""
-    kind = KINDS[module]
+    kind = call.version.kinds[module]
     problems = call.version.judge(kind, item)
     desk.findings.checked[module] += 1
     desk.findings.extend(call.where, problems)
@@ -117,9 +125,9 @@ def _take(desk: Desk, call: Inbound, module: str, item: Any, *, has_id_in_url: b
         return failed(INVALID, "the ids in the URL are not those of the object")
     if parse_datetime(item["last_updated"]) > desk.now() + transport.CLOCK_SKEW:
         desk.findings.add(transport.FUTURE, call.where, "$.last_updated", item["last_updated"])
-    partner = desk.partner
-    if partner is not None and key[:2] not in {party.ids for party in partner.card.parties}:
-        desk.findings.add(OWN_OBJECTS, call.where, "$.party_id", "*".join(key[:2]))
+    owner = _owner_of(call, key)
+    if owner and desk.partner is not None and owner not in {party.ids for party in desk.partner.card.parties}:
+        desk.findings.add(OWN_OBJECTS, call.where, "$.party_id", "*".join(owner))
         return failed(INVALID, "not an object of yours")
     return _keep(desk, call, module, item, created=desk.store.get(module, key) is None)
 
@@ -149,9 +157,17 @@ def _check_session_first(desk: Desk, call: Inbound) -> None:
         desk.findings.add(SESSION_FIRST, call.where, "$.session_id", f"session {cdr['session_id']!r} is {status}")
 
 
+def _owner_of(call: Inbound, key: Key) -> tuple[str, ...]:
+    """Who the object belongs to: what it says itself, or in 2.1.1 the URL.  A CDR of 2.1.1 is not told by either."""
+    if call.version.has_owners:
+        return key[:2]
+    if "party_id" in call.segments:
+        return call.segments["country_code"].upper(), call.segments["party_id"].upper()
+    return ()
+
+
 def url_key(call: Inbound) -> Key:
-    segments = call.segments
-    return (segments["country_code"].upper(), segments["party_id"].upper(), segments["id"].upper())
+    return call.version.key_of_url(call.segments)
 
 
 def why(problems: list[Problem]) -> str:
@@ -162,7 +178,7 @@ OWNED = "{country_code}/{party_id}/{id}"
 ROUTES = (
     Route("GET", f"locations/{OWNED}", "locations", get_object),
     Route("PUT", f"locations/{OWNED}", "locations", put_object, body=True),
-    Route("PATCH", f"locations/{OWNED}", "locations", patch_location, body=True),
+    Route("PATCH", f"locations/{OWNED}", "locations", patch_object, body=True),
     Route("GET", f"sessions/{OWNED}", "sessions", get_object),
     Route("PUT", f"sessions/{OWNED}", "sessions", put_object, body=True),
     Route("PATCH", f"sessions/{OWNED}", "sessions", patch_session, body=True),
@@ -170,5 +186,5 @@ ROUTES = (
     Route("GET", f"cdrs/{OWNED}", "cdrs", get_object),
     Route("GET", f"tariffs/{OWNED}", "tariffs", get_object),
     Route("PUT", f"tariffs/{OWNED}", "tariffs", put_object, body=True),
-    Route("DELETE", f"tariffs/{OWNED}", "tariffs", delete_tariff),
+    Route("DELETE", f"tariffs/{OWNED}", "tariffs", delete_object),
 )

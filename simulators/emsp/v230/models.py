@@ -14,7 +14,7 @@ from pydantic import Field
 
 from simulators.emsp.v221 import models as v221
 from simulators.emsp.v221.common import Image, Ocpi
-from simulators.emsp.v221.types import Id36, Number, Text, ci_text
+from simulators.emsp.v221.types import CountryCode, DateTime, Id36, Number, PartyId, Text, ci_text
 
 # The enumerations that this version opened: a value that is not known is no fault.
 OpenWord = Annotated[str, ci_text(64)]
@@ -188,3 +188,14 @@ class Token(v221.Token):
     paragraph = "OCPI 2.3.0 mod_tokens 12.3.2 Token"
 
     type: OpenWord
+
+
+class InvoiceReconciliationRecord(Ocpi):
+    paragraph = "OCPI 2.3.0 mod_invoice_reconciliation InvoiceReconciliationRecord"
+
+    country_code: CountryCode
+    party_id: PartyId
+    id: Id36
+    invoice_id: Annotated[str, ci_text(255)]
+    cdrs: list[Id36] = Field(min_length=1)
+    last_updated: DateTime

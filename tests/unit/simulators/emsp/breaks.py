@@ -250,6 +250,7 @@ BREAKS: dict[str, Break] = {
     ),
     "credentials.delete": answers(both(to("DELETE", "credentials"), status(200)), 500, 3000),
     "calls.format": habit("no_ids", "header X-", SINCE_221),
+    "calls.objects": habit("pushes_badly", "$.city"),
     "transport.json": changes(
         both(to("PATCH", "tokens", "L"), is_right), lambda out: setattr(out, "raw", b'{"data": '), "$"
     ),
@@ -312,6 +313,7 @@ BREAKS: dict[str, Break] = {
     "tokens.put_replaces": habit("put_merges", "nl"),
     "tokens.patch": habit("patch_forgets", "true"),
     "tokens.patch_without_last_updated": answers(both(to("PATCH", "tokens"), code(2001)), 200, 1000),
+    "tokens.patch_bare": answers(to("PATCH", "tokens", "M"), 200, 2001),
     "tokens.patch_missing": answers(to("PATCH", "tokens", "NONE"), 200, 1000),
     "tokens.foreign": answers(to(*TOKEN, "ZZZ", ""), 201, 1000),
     "tokens.other_id": answers(to(*TOKEN, "OTHER"), 201, 1000),
@@ -361,6 +363,8 @@ BREAKS: dict[str, Break] = {
     "types.url": last("tariffs", "nowhere", tariff_alt_url="nowhere"),
     "types.coordinates": edited("locations", "latitude", lambda item: item["coordinates"].update(latitude=52.1)),
     "types.currency": last("tariffs", "euro", currency="euro"),
+    "invoices.list": answers(to("GET", "invoicereconciliation"), 500, 3000, came="HTTP 500"),
+    "invoices.objects": edited("invoicereconciliation", "cdrs", lambda item: item["cdrs"].clear()),
     "objects.owner": last("tariffs", "NL*XXX", party_id="XXX"),
     "objects.not_in_future": last("tariffs", "2026-03-03", last_updated="2026-03-03T00:00:00Z"),
     "objects.references": edited("locations", "T9", _name_unknown_tariff),

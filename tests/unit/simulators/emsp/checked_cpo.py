@@ -94,7 +94,14 @@ def objects_of(version: str) -> dict[str, list[Json]]:
     evse |= {"uid": "E2", "evse_id": "NL*GWY*E0002"}
     if "session_id" in second["cdrs"]:
         second["cdrs"]["session_id"] = "S2"
-    return {module: [deepcopy(first[module]), second[module]] for module in LISTS}
+    objects = {module: [deepcopy(first[module]), second[module]] for module in LISTS}
+    if version == "2.3.0":
+        objects["invoicereconciliation"] = [
+            {"country_code": "NL", "party_id": "GWY", "id": f"I{number}", "invoice_id": "2026-1", "cdrs": [cdr["id"]]}
+            | {"last_updated": "2026-03-02T11:30:00Z"}
+            for number, cdr in enumerate(objects["cdrs"])
+        ]
+    return objects
 
 
 def _tariff_211() -> Json:
@@ -116,8 +123,12 @@ class CheckedCpo:
     valid: set[str] = field(default_factory=lambda: {TOKEN_A})
     ever: set[str] = field(default_factory=lambda: {TOKEN_A})
     counts: Counter[str] = field(default_factory=Counter)
+    last: dict[str, Any] = field(default_factory=dict)
+    pushes_to: str = ""
+    profile_result: Json | None = None
     token_out: str = ""
     session: aiohttp.ClientSession | None = None
+    base_of: dict[str, str] = field(default_factory=dict)
     base: str = ""
 
     def __post_init__(self) -> None:
@@ -140,6 +151,8 @@ class CheckedCpo:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         seen = await self._see(request)
         self.counts[f"{seen.method} {'/'.join([seen.module, *seen.segments])}" + ("?" if seen.query else "")] += 1
+        if seen.body is not None and seen.segments:
+            self.last[seen.segments[-1]] = seen.body
         out = Out(headers={"Content-Type": "application/json"})
         self._head(request, seen, out)
         if seen.token not in self.valid or (seen.token == TOKEN_A and seen.module not in OPEN):
@@ -189,6 +202,7 @@ class CheckedCpo:
         elif seen.module == "credentials":
             await self._credentials(seen, out)
         elif seen.module == "tokens":
+            await self._push()
             self._token(seen, out)
         elif seen.module == "commands":
             self._command(seen, out)
@@ -200,12 +214,12 @@ class CheckedCpo:
             self._list(seen, out)
 
     def _endpoints(self) -> list[Json]:
-        modules = ("credentials", *LISTS, *(RECEIVED[:2] if self.is_old else RECEIVED))
+        modules = ("credentials", *self.objects, *(RECEIVED[:2] if self.is_old else RECEIVED))
         endpoints = [
             {
                 "identifier": module,
                 "role": "RECEIVER" if module in RECEIVED else "SENDER",
-                "url": f"{self.base}/{module}",
+                "url": f"{self.base_of.get(module, self.base)}/{module}",
             }
             for module in modules
         ]
@@ -224,7 +238,7 @@ class CheckedCpo:
         if seen.method in self.habits:
             out.set(200, 3001)
             return
-        self.token_out = seen.body["token"]
+        self.token_out, self.pushes_to = seen.body["token"], seen.body["url"].replace("versions", self.version)
         if "no_callback" not in self.habits:
             _, answer = await self.call("GET", seen.body["url"])
             await self.call("GET", answer["data"][0]["url"])
@@ -284,6 +298,13 @@ class CheckedCpo:
 
     # What it receives
 
+    async def _push(self) -> None:
+        """The first token is the occasion to push a location."""
+        if not self.tokens:
+            lacks = ("city",) if "pushes_badly" in self.habits else ()
+            location = without(self.objects["locations"][0], *lacks)
+            await self.call("PUT", f"{self.pushes_to}/locations/NL/GWY/{location['id']}", location)
+
     def _token(self, seen: Seen, out: Out) -> None:
         _, party_id, uid = seen.segments
         kind = "" if "ignores_type" in self.habits else seen.query.get("type", "RFID")
@@ -299,13 +320,13 @@ class CheckedCpo:
             out.status = 201 if known is None else 200
             body = {name: value for name, value in seen.body.items() if value is not None}
             self.tokens[key] = {**(known or {}), **body} if "put_merges" in self.habits else body
-        elif "patch_forgets" not in self.habits:
+        elif "patch_forgets" not in self.habits or "last_updated" not in seen.body:
             self.tokens[key] = {**(known or {}), **seen.body}
 
     def _is_token(self, seen: Seen, uid: str) -> bool:
         body = seen.body
         if seen.method == "PATCH":
-            return "last_updated" in body
+            return self.is_old or "last_updated" in body
         return isinstance(body, dict) and body.get("uid") == uid and "issuer" in body and body["whitelist"] != 7
 
     def _command(self, seen: Seen, out: Out) -> None:
@@ -342,12 +363,15 @@ class CheckedCpo:
     # The client
 
     async def _send_result(self, seen: Seen, out: Out) -> None:
-        if seen.module != "commands" or not isinstance(seen.body, dict) or "response_url" not in seen.body:
+        asked = {**seen.query, **(seen.body if isinstance(seen.body, dict) else {})}
+        if seen.module == "chargingprofiles" and self.profile_result is not None:
+            await self.call("POST", asked["response_url"], self.profile_result)
+        if seen.module != "commands" or "response_url" not in asked:
             return
         is_accepted = isinstance(out.data, dict) and out.data.get("result") == "ACCEPTED"
         if (is_accepted and "no_results" not in self.habits) or "always_results" in self.habits:
             result = "UNKNOWN_RESERVATION" if seen.segments == ["CANCEL_RESERVATION"] else "ACCEPTED"
-            await self.call("POST", seen.body["response_url"], {"result": result})
+            await self.call("POST", asked["response_url"], {"result": result})
 
     async def call(self, method: str, url: str, body: object = None) -> tuple[int, Any]:
         assert self.session is not None
@@ -356,7 +380,7 @@ class CheckedCpo:
         if not self.is_old:
             if "no_ids" not in self.habits:
                 headers |= {"X-Request-ID": str(uuid4()), "X-Correlation-ID": str(uuid4())}
-            if body is not None:
+            if f"/{self.version}/" in url:
                 headers |= dict(zip((*FROM, *TO), ("NL", "GWY", "NL", "EMS"), strict=True))
         content = None if body is None else render_json(body)
         async with self.session.request(method, url, data=content, headers=headers) as response:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -74,6 +77,12 @@ def test_every_rule_is_named_once_and_has_its_paragraph_in_every_version() -> No
             assert rule.spec.of(version).startswith(f"OCPI {version} ")
 
 
+def answering_never(never: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.Application:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", never)
+    return app
+
+
 def answering(body: bytes, http_status: int) -> web.Application:
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(status=http_status, body=body)
@@ -117,6 +126,21 @@ async def test_a_server_that_hangs_up_fails_and_ends_nothing() -> None:
     report = await check(CheckedCpo("2.3.0", spoil=spoil))
 
     assert {result.rule.group for result in report.of(Outcome.FAILED)} <= {"tokens", "transport", "errors"}
+
+
+async def test_a_server_that_falls_silent_is_not_waited_for_a_hundred_times() -> None:
+    async def never(_request: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    cpo = CheckedCpo("2.2.1")
+    async with running(cpo), TestServer(answering_never(never)) as silent:
+        cpo.base_of = {module: str(silent.make_url("")).rstrip("/") for module in ("tokens", "commands")}
+        async with Emsp(versions_url=cpo.versions_url, token_a=TOKEN_A, timeout_s=1, now=lambda: NOW) as emsp:
+            report = await emsp.check()
+
+    reasons = [result.came for result in report.of(Outcome.SKIPPED)]
+    assert "the server gave no answer 3 times in turn" in reasons
 
 
 async def test_nobody_to_check_is_an_error_that_says_what_to_do() -> None:
