@@ -52,7 +52,7 @@ def _only(rules: list[CheckRule], *, late: bool) -> list[CheckRule]:
 
 
 async def _examine(rule: CheckRule, visit: Visit) -> Verdict:
-    if rule.endpoint is not None and rule.endpoint not in visit.endpoints and not visit.stopped:
+    if rule.endpoint is not None and visit.endpoints and rule.endpoint not in visit.endpoints:
         return skipped(f"the server does not offer {rule.endpoint[0]} as {rule.endpoint[1]}")
     if visit.stopped and rule.needs_registration and not rule.is_late:
         return skipped(visit.stopped)
