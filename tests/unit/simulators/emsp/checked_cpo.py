@@ -338,7 +338,7 @@ class CheckedCpo:
             out.set(200, 2001)
         elif command == "STOP_SESSION":
             out.data = self.response("UNKNOWN_SESSION")
-        elif command == "CANCEL_RESERVATION":
+        elif command == "CANCEL_RESERVATION" or (command, seen.body.get("location_id")) == ("START_SESSION", "L1"):
             out.data = self.response("ACCEPTED")
         else:
             out.set(200, 2003, self.response("REJECTED"))

@@ -26,14 +26,14 @@ for turn, rule in enumerate(RULES):
         BROKEN.append(pytest.param(rule, version, id=f"{rule.id}-{version}"))
 
 
-async def check(cpo: CheckedCpo) -> Report:
+async def check(cpo: CheckedCpo, connector: tuple[str, ...] = ()) -> Report:
     async with (
         running(cpo),
         Emsp(
             versions_url=cpo.versions_url, token_a=TOKEN_A, version=cpo.version, timeout_s=10, now=lambda: NOW
         ) as emsp,
     ):
-        return await emsp.check()
+        return await emsp.check(connector)
 
 
 @pytest.mark.parametrize("version", sorted(VERSIONS))
@@ -63,6 +63,18 @@ async def test_a_broken_rule_fails_alone_and_says_why(rule: CheckRule, version: 
     assert result.outcome is (Outcome.WARNED if version in rule.should_in else Outcome.FAILED)
     assert broken.came in f"{result.came} {result.where}"
     assert report.is_passed == (version in rule.should_in)
+
+
+@pytest.mark.parametrize("version", sorted(VERSIONS))
+async def test_a_session_is_started_only_where_a_connector_is_named(version: str) -> None:
+    asked, left_alone = CheckedCpo(version), CheckedCpo(version)
+    report = await check(asked, ("L1", "E1", "1"))
+    await check(left_alone)
+
+    result = next(result for result in report.results if result.rule.id == "commands.result")
+    assert (result.outcome, report.is_passed) == (Outcome.PASSED, True)
+    assert asked.last["START_SESSION"]["location_id"] == "L1"
+    assert left_alone.last["START_SESSION"].get("location_id") != "L1"
 
 
 def test_every_rule_can_be_broken() -> None:

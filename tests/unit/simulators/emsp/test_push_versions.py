@@ -109,7 +109,7 @@ async def test_invoice_reconciliation_records_come_go_and_are_judged() -> None:
 
 async def test_commands_of_2_1_1_have_a_token_and_a_reservation_as_that_version_has_them() -> None:
     async with registered("2.1.1") as (cpo, emsp, _):
-        start = await emsp.start_session("A-NEW-ONE", "L1", evse_uid="E1")
+        start = await emsp.start_session("A-NEW-ONE", "NOWHERE", evse_uid="E1")
         reserved = await emsp.reserve("A-NEW-ONE", "L1", "77", NOW)
 
         assert (start.status_code, reserved.response) == (2003, {"result": "REJECTED"})
