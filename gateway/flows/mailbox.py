@@ -15,7 +15,30 @@ from gateway.domain.ids import station_key
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-Job = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Step:
+    """What is left of a job that waits for one thing only: `end` is called when it is over.
+
+    It spares almost every message its coroutines.  `end` may leave more to do, which then runs as any other job; the
+    jobs behind it wait for that too.
+    """
+
+    __slots__ = ("_go_on",)
+
+    def __init__(self) -> None:
+        self._go_on: Callable[[Coroutine[Any, Any, None] | None], None] | None = None
+
+    def end(self, rest: Coroutine[Any, Any, None] | None = None) -> None:
+        """It is over, but for `rest`.  To be called once, from the event loop, after the job returned."""
+        assert self._go_on is not None
+        self._go_on(rest)
+
+    def go_on_with(self, go_on: Callable[[Coroutine[Any, Any, None] | None], None]) -> None:
+        self._go_on = go_on
+
+
+Job = Callable[[], Coroutine[Any, Any, None] | Step]
 
 
 class Mailboxes:
@@ -34,19 +57,20 @@ class Mailboxes:
         key = station_key(station_id)
         worker = self._workers.get(key)
         if worker is not None:
-            worker.jobs.append(job)
+            worker.add(job)
             return
-        worker = self._workers[key] = _Worker(self, key, job)
-        worker.go()
+        worker = self._workers[key] = _Worker(self, key)
+        worker.begin(job)
 
-    def post(self, station_id: str, job: Job) -> None:
+    def post(self, station_id: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Have `job` run as a task of its own, in the station's order.  What it raises is logged, not passed on."""
         key = station_key(station_id)
         worker = self._workers.get(key)
         if worker is not None:
-            worker.jobs.append(lambda: in_task(job()))
+            worker.add(lambda: in_task(job()))
             return
-        worker = self._workers[key] = _Worker(self, key, lambda: in_task(job()))
+        worker = self._workers[key] = _Worker(self, key)
+        worker.add(lambda: in_task(job()))
         asyncio.get_running_loop().call_soon(worker.go)
 
     async def run(self, station_id: str, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -96,35 +120,74 @@ class _Worker:
     by the same rules, but starts where it is called and goes on where the awaited future calls back.
     """
 
-    __slots__ = ("_boxes", "_job", "_key", "jobs")
+    __slots__ = ("_boxes", "_job", "_jobs", "_key")
 
-    def __init__(self, boxes: Mailboxes, key: str, job: Job) -> None:
+    def __init__(self, boxes: Mailboxes, key: str) -> None:
         self._boxes = boxes
         self._key = key
         self._job: Coroutine[Any, Any, None] | None = None
-        self.jobs = deque((job,))
+        self._jobs: deque[Job] | None = None
+
+    def add(self, job: Job) -> None:
+        if self._jobs is None:
+            self._jobs = deque()
+        self._jobs.append(job)
 
     def go(self, _waited: object = None) -> None:
         """Run until a job has to wait; what it waits for calls this again."""
-        jobs = self.jobs
-        while self._job is not None or jobs:
-            try:
-                if self._job is None:
-                    self._job = jobs.popleft()()
-                awaited = self._job.send(None)
-            except StopIteration:
-                self._job = None
-            except asyncio.CancelledError:
-                # What the job waited for was cancelled; the jobs behind it have nothing to do with that.
-                self._job = None
-                log.warning("station job cancelled", station_id=self._key)
-            except Exception:  # root of a task
-                self._job = None
-                log.exception("station job failed", station_id=self._key)
-            else:
-                self._go_on_after(awaited)
+        while True:
+            if self._job is None:
+                if not self._jobs:
+                    self._boxes.on_empty(self._key)
+                    return
+                if not self._start(self._jobs.popleft()):
+                    return
+            elif not self._advance(self._job):
                 return
-        self._boxes.on_empty(self._key)
+
+    def begin(self, job: Job) -> None:
+        """Go, with a first job."""
+        if self._start(job):
+            self.go()
+
+    def _start(self, job: Job) -> bool:
+        """Begin a job; False if it waits as a step."""
+        try:
+            begun = job()
+        except Exception:  # root of a task
+            log.exception("station job failed", station_id=self._key)
+            return True
+        if isinstance(begun, Step):
+            begun.go_on_with(self._end_step)
+            return False
+        self._job = begun
+        return True
+
+    def _end_step(self, rest: Coroutine[Any, Any, None] | None) -> None:
+        """Whoever ends a step may be another's task: what runs code of its own waits for its turn of the loop."""
+        if rest is None and not self._jobs:
+            self._boxes.on_empty(self._key)
+            return
+        self._job = rest
+        asyncio.get_running_loop().call_soon(self.go)
+
+    def _advance(self, job: Coroutine[Any, Any, None]) -> bool:
+        """Step a coroutine; False if it waits."""
+        try:
+            awaited = job.send(None)
+        except StopIteration:
+            self._job = None
+        except asyncio.CancelledError:
+            # What the job waited for was cancelled; the jobs behind it have nothing to do with that.
+            self._job = None
+            log.warning("station job cancelled", station_id=self._key)
+        except Exception:  # root of a task
+            self._job = None
+            log.exception("station job failed", station_id=self._key)
+        else:
+            self._go_on_after(awaited)
+            return False
+        return True
 
     def _go_on_after(self, awaited: Any) -> None:
         """A bare yield asks for another turn of the loop; all else that asyncio code yields is a future."""

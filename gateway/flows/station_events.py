@@ -1,7 +1,7 @@
 """What stations tell, story by story.  The OCPP edge calls these from the station's mailbox and renders what they
 return."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -161,6 +161,12 @@ class StationEvents:
         if event.kind is FactKind.STARTED or event.kind is FactKind.ENDED:
             return self._on_begin_or_end(event)
         return self._transactions.on_transaction(event)
+
+    def begin_transaction(
+        self, event: TransactionReported, then: Callable[[TransactionAnswer | Exception], None]
+    ) -> bool:
+        """Readings or a change, where one commit is all that it takes; else False, and nothing is done."""
+        return self._transactions.begin(event, then)
 
     async def _on_begin_or_end(self, event: TransactionReported) -> TransactionAnswer:
         answer = await self._transactions.on_transaction(event)

@@ -4,7 +4,7 @@ Stations repeat, reorder, forget and invent; so a message is matched to its sess
 in: by one step if it comes in order, else anew over all facts of the store.  Facts and session are saved in one Work.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,7 +19,7 @@ from gateway.domain.ids import ConnectorKey
 from gateway.domain.quick import copier, quick
 from gateway.domain.sessions import Fact, FactKind, Ledger, Session, SessionStatus, Terms
 from gateway.domain.tokens import Authorization, AuthStatus
-from gateway.errors import ConflictError, RevisionConflictError
+from gateway.errors import ConflictError, RevisionConflictError, StoreDownError
 from gateway.flows.authorization import Authorizer
 from gateway.flows.inquiries import Inquiry, Shown
 from gateway.flows.memory import Memory
@@ -65,6 +65,25 @@ class Transactions:
             if session is not None:
                 await self.reload(session.id)
             return await self._take(event)
+
+    def begin(self, event: TransactionReported, then: Callable[[TransactionAnswer | Exception], None]) -> bool:
+        """Begin to take in a message that only goes on with its session, as almost all do; False for any other.
+
+        `then` gets what `on_transaction` would return or raise, once the message is durable or it is clear that it is
+        not; a conflict among that is for `on_transaction` to solve.
+        """
+        step = self._find_step(event)
+        if step is None:
+            return False
+
+        def finish(error: Exception | None) -> None:
+            then(self._answer_with_cost(event, step.session) if error is None else error)
+
+        try:
+            self._store.commit_then((step,), finish)
+        except StoreDownError:
+            return False
+        return True
 
     async def reload(self, session_id: str) -> None:
         """Bring a session in memory up to what the store has."""

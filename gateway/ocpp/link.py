@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from gateway.domain.stations import Admission
 from gateway.errors import StoreDownError, StoreFullError
-from gateway.flows.mailbox import Job, Mailboxes, in_task
+from gateway.flows.mailbox import Job, Mailboxes, Step, in_task
 from gateway.ocpp import frames
 from gateway.ocpp.calls import OutgoingCalls
 from gateway.ocpp.frames import Call, Fault, Send
@@ -159,7 +159,7 @@ class Link:
         house.trace.frame(self.seat.station_id, "in", text, now)
         received = self._rpc.receive(text, monotonic())
         if type(received) is Call:
-            self._post(partial(self._serve, received, text, now))
+            self._post(partial(self._begin, received, text, now))
         elif isinstance(received, ReplyReceived):
             self._calls.on_reply(received)
         elif isinstance(received, LateReply):
@@ -199,6 +199,29 @@ class Link:
         await self.close(UNSUPPORTED_DATA, reason)
 
     # Serving the station's calls, in its mailbox
+
+    def _begin(self, call: Call, text: str, received_at: datetime) -> Step | Coroutine[Any, Any, None]:
+        """Serve a call; almost every one takes a single step, without a coroutine."""
+        if self._is_closing or self._rpc.find_answer(call.id, text, monotonic()) is not None:
+            return self._serve(call, text, received_at)
+        step = Step()
+
+        def finish(answer: bytes | Exception) -> None:
+            rest = None
+            try:
+                if isinstance(answer, bytes):
+                    self._rpc.keep_answer(call.id, text, answer, monotonic())
+                if isinstance(answer, Exception) or not self._send(answer):
+                    rest = self._serve(call, text, received_at)  # once more, with patience
+                    return
+                failpoint("after-answer")
+                self._make_room()
+            finally:
+                step.end(rest)
+
+        if self._house.service.begin(self.version, self.seat, call, text, received_at, finish):
+            return step
+        return self._serve(call, text, received_at)
 
     async def _serve(self, call: Call, text: str, received_at: datetime, *, is_answered: bool = True) -> None:
         try:

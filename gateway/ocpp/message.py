@@ -36,6 +36,12 @@ class Stories(Protocol):
     async def on_status(self, event: StatusReported) -> None: ...
     async def on_authorize(self, event: AuthorizeAsked) -> Authorization: ...
     def on_transaction(self, event: TransactionReported) -> Awaitable[TransactionAnswer]: ...
+    def begin_transaction(
+        self, event: TransactionReported, then: Callable[[TransactionAnswer | Exception], None]
+    ) -> bool:
+        """As `on_transaction`, where one commit is all that it takes, as for almost every message; else False, and
+        nothing is done.  `then` gets the answer when it may be given, or why there is none."""
+
     async def on_notice(self, event: NoticeReported) -> None: ...
     async def on_quarantined(self, event: MessageQuarantined) -> str | None:
         """Keep the raw frame; the transaction id to answer an OCPP 1.6 start with (None: it cannot be answered)."""
@@ -66,7 +72,6 @@ class Message:
 
     def __init__(
         self,
-        *,
         seat: Seat,
         received_at: datetime,
         message_id: str,
@@ -120,3 +125,16 @@ def make_receipt(station_id: str, received_at: datetime, message_id: str, action
 
 Handler = Callable[[Message, Stories], Awaitable[dict[str, Any] | None]]
 """Serves one action; returns the payload of the answer, None for the empty one.  Raises WireError, StoreDownError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """An action that reports of a transaction, in its two halves: `parse` raises WireError; `render` gives the payload
+    of the answer, None for the empty one."""
+
+    parse: Callable[[Message], TransactionReported]
+    render: Callable[[TransactionAnswer], dict[str, Any] | None]
+
+    async def serve(self, message: Message, stories: Stories) -> dict[str, Any] | None:
+        """The whole, as a Handler."""
+        return self.render(await stories.on_transaction(self.parse(message)))

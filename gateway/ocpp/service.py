@@ -1,9 +1,10 @@
 """A station's call becomes an answer: is it known, may it be served, can it be read, what follows."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from gateway.domain.events import MessageQuarantined
+from gateway.domain.events import MessageQuarantined, TransactionAnswer
 from gateway.domain.stations import Admission, Deviation
 from gateway.errors import WireError
 from gateway.ocpp import frames
@@ -47,9 +48,7 @@ class Service:
                     version, seat, call.id, action, mended.fault, str(mended), text, received_at
                 )
             payload, problems = mended.payload, mended.problems
-        message = Message(
-            seat=seat, received_at=received_at, message_id=call.id, action=action, payload=payload, text=text
-        )
+        message = Message(seat, received_at, call.id, action, payload, text)
         try:
             result = await handler(message, self._stories)
         except WireError as error:
@@ -59,6 +58,39 @@ class Service:
         for problem in problems:
             await self.note(seat, action, problem, received_at)
         return frames.render_result(call.id, result) if result else frames.render_empty_result(call.id)
+
+    def begin(
+        self,
+        version: Version,
+        seat: Seat,
+        call: Call,
+        text: str,
+        received_at: datetime,
+        then: Callable[[bytes | Exception], None],
+    ) -> bool:
+        """As `answer`, where the call is a report that takes one commit and no more; else False, and nothing is done.
+
+        `then` gets the frame, or why there is none.
+        """
+        report = version.reports.get(call.action)
+        if report is None or self._stories.admission_of(seat.station_id) is not Admission.ACCEPTED:
+            return False
+        if not version.schemas.requests[call.action].is_valid(call.payload):
+            return False
+        message = Message(seat, received_at, call.id, call.action, call.payload, text)
+        try:
+            event = report.parse(message)
+        except WireError:
+            return False
+
+        def finish(answer: TransactionAnswer | Exception) -> None:
+            if isinstance(answer, Exception):
+                then(answer)
+                return
+            result = report.render(answer)
+            then(frames.render_result(call.id, result) if result else frames.render_empty_result(call.id))
+
+        return self._stories.begin_transaction(event, finish)
 
     async def answer_unusable(
         self,

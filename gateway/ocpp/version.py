@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.ocpp.message import Handler
+from gateway.ocpp.message import Handler, Report
 from gateway.ocpp.rpc import WireRules
 from gateway.ocpp.validation import Schemas
 from gateway.ports import CallOutcome
@@ -39,11 +39,11 @@ class Outbound:
 class Version:
     """A version of OCPP.
 
-    `station_actions` are sent by stations only.  `transaction_actions` are never refused: what cannot be used is
-    quarantined and answered by `render_quarantined` (action and transaction id in, payload out, None: no valid answer
-    exists).  `start_stop_actions` are not sent to a station that is Pending.  `solicited_by` says which message a call
-    asks for, so that it passes before the station is accepted.  `large_answers` are the calls that make a station send
-    long messages.
+    `reports` are those of the `handlers` that stations send all day.  `station_actions` are sent by stations only.
+    `transaction_actions` are never refused: what cannot be used is quarantined and answered by `render_quarantined`
+    (action and transaction id in, payload out, None: no valid answer exists).  `start_stop_actions` are not sent to a
+    station that is Pending.  `solicited_by` says which message a call asks for, so that it passes before the station is
+    accepted.  `large_answers` are the calls that make a station send long messages.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Version:
     rules: WireRules
     schemas: Schemas
     handlers: Mapping[str, Handler]
+    reports: Mapping[str, Report]
     station_actions: frozenset[str]
     transaction_actions: frozenset[str]
     start_stop_actions: frozenset[str]

@@ -4,7 +4,7 @@ A `Work` is data.  The store stamps `last_updated` and `revision`, commits all c
 stamped objects to its subscriber before the caller goes on: memory is what the store says, never what the caller hopes.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -161,6 +161,11 @@ class Store(Protocol):
     """
 
     def commit(self, work: Work, *, bulk: bool = False) -> Awaitable[Sequence[Change]]: ...
+    def commit_then(self, work: Work, then: Callable[[Exception | None], None]) -> None:
+        """The same without anything to await: `then` is called with None once the Work is durable, or with its error.
+
+        Raises StoreFullError and StoreDownError at once; `then` is not called then.  It must not wait.
+        """
 
     # whole tables that fit in memory, read at start
     async def load_stations(self) -> Sequence[Station]: ...

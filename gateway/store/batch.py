@@ -7,7 +7,7 @@ Runs on the writer's thread from beginning to end.
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,15 +20,16 @@ from gateway.store.transaction import Transaction
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A queued Work; once the batch is over either `stamped` or `error` is set.
+    """A queued Work; once the batch is over either `stamped` or `error` is set, and its `future` or `then` told.
 
     The first `asked` of its changes are the caller's, the others what these bring with them.
     """
 
     prepared: list[Prepared]
     size: int
-    future: "asyncio.Future[Sequence[Any]]"
     asked: int
+    future: "asyncio.Future[Sequence[Any]] | None" = None
+    then: Callable[[Exception | None], None] | None = None
     stamped: list[Any] | None = None
     error: Exception | None = None
 

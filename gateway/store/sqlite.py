@@ -1,7 +1,7 @@
 """The store on SQLite: one process, one file, one writer."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -149,6 +149,9 @@ class SqliteStore:
             refused: asyncio.Future[Sequence[Change]] = asyncio.get_running_loop().create_future()
             refused.set_exception(error)
             return refused
+
+    def commit_then(self, work: Work, then: Callable[[Exception | None], None]) -> None:
+        self._writer.submit_then(work, then)
 
     async def _commit_slices(self, work: Work) -> Sequence[Change]:
         step = self._writer.limits.bulk_rows

@@ -72,6 +72,15 @@ class Writer:
 
     def submit(self, work: Sequence[StoreChange], *, bulk: bool = False) -> "asyncio.Future[Sequence[Any]]":
         """Queue a Work; the future has its changes as stored.  Raises StoreFullError, StoreDownError."""
+        entry = self._queue(work, self._bulk if bulk else self._urgent)
+        entry.future = self._loop.create_future()
+        return entry.future
+
+    def submit_then(self, work: Sequence[StoreChange], then: Callable[[Exception | None], None]) -> None:
+        """Queue a Work; `then` is called when it is stored (None) or why it is not.  Raises as `submit`."""
+        self._queue(work, self._urgent).then = then
+
+    def _queue(self, work: Sequence[StoreChange], queue: deque[Entry]) -> Entry:
         if self._is_closing:
             raise StoreDownError("The store is closing.")
         asked = len(work)
@@ -82,12 +91,12 @@ class Writer:
             self._rows + len(prepared) > self.limits.queue_rows or self._bytes + size > self.limits.queue_bytes
         ):
             raise StoreFullError(f"{self._rows} rows wait for the disk already; try again when they are written.")
-        entry = Entry(prepared, size, self._loop.create_future(), asked)
-        (self._bulk if bulk else self._urgent).append(entry)
+        entry = Entry(prepared, size, asked)
+        queue.append(entry)
         self._rows += len(prepared)
         self._bytes += size
         self._wake.set()
-        return entry.future
+        return entry
 
     def _with_followers(self, work: Sequence[StoreChange], follow: Follow) -> Sequence[StoreChange]:
         whole = work
@@ -168,15 +177,30 @@ class Writer:
 
 def _resolve(batch: list[Entry]) -> None:
     for entry in batch:
-        if entry.future.done():
+        future = entry.future
+        if future is None:
+            _tell(entry, entry.error)
+        elif future.done():
             continue  # the caller was cancelled; the Work stands
-        if entry.error is not None:
-            entry.future.set_exception(entry.error)
+        elif entry.error is not None:
+            future.set_exception(entry.error)
         else:
-            entry.future.set_result((entry.stamped or [])[: entry.asked])
+            future.set_result((entry.stamped or [])[: entry.asked])
 
 
 def _fail(batch: list[Entry], reason: str) -> None:
     for entry in batch:
-        if not entry.future.done():
+        if entry.future is None:
+            _tell(entry, StoreDownError(reason))
+        elif not entry.future.done():
             entry.future.set_exception(StoreDownError(reason))
+
+
+def _tell(entry: Entry, error: Exception | None) -> None:
+    """A caller's fault is not that of the batch."""
+    if entry.then is None:
+        return
+    try:
+        entry.then(error)
+    except Exception:  # root of a task
+        log.exception("caller of a commit failed")

@@ -16,7 +16,7 @@ from gateway.domain.sessions import ChargingState, FactKind
 from gateway.domain.stations import Admission, ConnectorState, OccupiedBy
 from gateway.domain.tokens import Authorization, AuthStatus, IdToken
 from gateway.errors import WireError
-from gateway.ocpp.message import Handler, Message, Stories
+from gateway.ocpp.message import Handler, Message, Report, Stories
 from gateway.ocpp.samples import make_reading, parse_number, parse_samples
 from gateway.ocpp.times import parse_optional_time, parse_time, render_time
 
@@ -135,24 +135,22 @@ async def on_start_transaction(message: Message, stories: Stories) -> dict[str, 
     return render_start_answer(answer.transaction_id, answer.authorization)
 
 
-async def on_meter_values(message: Message, stories: Stories) -> None:
+def parse_meter_values(message: Message) -> TransactionReported:
     payload = message.payload
     connector_no = parse_connector_no(payload["connectorId"])
     samples = parse_samples(payload["meterValue"], message.received_at)
     transaction_id = payload.get("transactionId")
-    await stories.on_transaction(
-        report_transaction(
-            receipt=message.receipt(),
-            kind=FactKind.METERED,
-            # 0 and -1 are what stations write outside a transaction.
-            transaction_id=str(transaction_id) if transaction_id and transaction_id > 0 else None,
-            at=samples.at or message.received_at,
-            at_raw=samples.at_raw,
-            evse_no=connector_no,
-            connector_no=connector_no,
-            readings=samples.readings,
-            flags=samples.flags,
-        )
+    return report_transaction(
+        receipt=message.receipt(),
+        kind=FactKind.METERED,
+        # 0 and -1 are what stations write outside a transaction.
+        transaction_id=str(transaction_id) if transaction_id and transaction_id > 0 else None,
+        at=samples.at or message.received_at,
+        at_raw=samples.at_raw,
+        evse_no=connector_no,
+        connector_no=connector_no,
+        readings=samples.readings,
+        flags=samples.flags,
     )
 
 
@@ -252,13 +250,15 @@ def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
 
 
+REPORTS: Final = {"MeterValues": Report(parse=parse_meter_values, render=lambda _: None)}
+
 HANDLERS: Final[dict[str, Handler]] = {
     "BootNotification": on_boot_notification,
     "Heartbeat": on_heartbeat,
     "StatusNotification": on_status_notification,
     "Authorize": on_authorize,
     "StartTransaction": on_start_transaction,
-    "MeterValues": on_meter_values,
+    "MeterValues": REPORTS["MeterValues"].serve,
     "StopTransaction": on_stop_transaction,
     "DataTransfer": on_data_transfer,
     "FirmwareStatusNotification": on_firmware_status,

@@ -5,7 +5,7 @@ from typing import Final
 from gateway.ocpp import frames
 from gateway.ocpp.frames import Fault
 from gateway.ocpp.rpc import WireRules
-from gateway.ocpp.v16.inbound import HANDLERS, render_quarantined
+from gateway.ocpp.v16.inbound import HANDLERS, REPORTS, render_quarantined
 from gateway.ocpp.v16.metering import ask_statuses, read_meter_keys, set_metering
 from gateway.ocpp.v16.outbound import TRIGGER_BOOT, find_solicited, render_remote_start, render_remote_stop
 from gateway.ocpp.validation import load_schemas
@@ -39,6 +39,7 @@ VERSION: Final = Version(
     rules=RULES,
     schemas=load_schemas("v16", ""),
     handlers=HANDLERS,
+    reports=REPORTS,
     station_actions=frozenset(HANDLERS) - {"DataTransfer"} | {"SignCertificate"},
     transaction_actions=frozenset({"StartTransaction", "StopTransaction", "MeterValues"}),
     start_stop_actions=frozenset({"RemoteStartTransaction", "RemoteStopTransaction"}),

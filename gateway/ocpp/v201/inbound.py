@@ -8,6 +8,7 @@ from gateway.domain.events import (
     BootReported,
     NoticeKind,
     StatusReported,
+    TransactionAnswer,
     TransactionReported,
 )
 from gateway.domain.quick import quick
@@ -15,7 +16,7 @@ from gateway.domain.sessions import ChargingState, FactKind
 from gateway.domain.stations import Admission, ConnectorState
 from gateway.domain.tokens import Authorization, AuthStatus, IdToken
 from gateway.errors import WireError
-from gateway.ocpp.message import Handler, Message, Stories
+from gateway.ocpp.message import Handler, Message, Report, Stories
 from gateway.ocpp.samples import NO_SAMPLES, parse_samples
 from gateway.ocpp.times import parse_time, render_time
 from gateway.ocpp.v201.reports import fold_report
@@ -111,7 +112,7 @@ async def on_authorize(message: Message, stories: Stories) -> dict[str, Any]:
     return {"idTokenInfo": render_id_token_info(answer)}
 
 
-async def on_transaction_event(message: Message, stories: Stories) -> dict[str, Any] | None:
+def parse_transaction_event(message: Message) -> TransactionReported:
     payload = message.payload
     received_at = message.received_at
     at, at_raw, flags = told = parse_time(payload["timestamp"], received_at)
@@ -119,27 +120,28 @@ async def on_transaction_event(message: Message, stories: Stories) -> dict[str, 
     meter_values = payload.get("meterValue")
     samples = parse_samples(meter_values, received_at, told) if meter_values else NO_SAMPLES
     remote_start_id, reservation_id = transaction.get("remoteStartId"), payload.get("reservationId")
-    answer = await stories.on_transaction(
-        report_transaction(
-            receipt=message.numbered_receipt(),
-            kind=_parse_kind(payload["eventType"]),
-            transaction_id=transaction["transactionId"],
-            at=at,
-            at_raw=at_raw,
-            evse_no=parse_number_of(evse["id"], "$.evse.id") if evse else None,
-            connector_no=_find_connector_no(evse, "$.evse.connectorId"),
-            id_token=parse_id_token(id_token) if id_token else None,
-            readings=samples.readings,
-            charging_state=CHARGING_STATES.get(transaction.get("chargingState")),
-            seq_no=_parse_seq_no(payload["seqNo"]),
-            trigger=payload["triggerReason"],
-            stop_reason=transaction.get("stoppedReason"),
-            offline=payload.get("offline", False),
-            remote_start_id=None if remote_start_id is None else str(remote_start_id),
-            reservation_id=None if reservation_id is None else str(reservation_id),
-            flags=flags or samples.flags,
-        )
+    return report_transaction(
+        receipt=message.numbered_receipt(),
+        kind=_parse_kind(payload["eventType"]),
+        transaction_id=transaction["transactionId"],
+        at=at,
+        at_raw=at_raw,
+        evse_no=parse_number_of(evse["id"], "$.evse.id") if evse else None,
+        connector_no=_find_connector_no(evse, "$.evse.connectorId"),
+        id_token=parse_id_token(id_token) if id_token else None,
+        readings=samples.readings,
+        charging_state=CHARGING_STATES.get(transaction.get("chargingState")),
+        seq_no=_parse_seq_no(payload["seqNo"]),
+        trigger=payload["triggerReason"],
+        stop_reason=transaction.get("stoppedReason"),
+        offline=payload.get("offline", False),
+        remote_start_id=None if remote_start_id is None else str(remote_start_id),
+        reservation_id=None if reservation_id is None else str(reservation_id),
+        flags=flags or samples.flags,
     )
+
+
+def render_transaction_answer(answer: TransactionAnswer) -> dict[str, Any] | None:
     if answer.authorization is None and answer.cost is None:
         return None
     said: dict[str, Any] = {}
@@ -151,20 +153,18 @@ async def on_transaction_event(message: Message, stories: Stories) -> dict[str, 
     return said
 
 
-async def on_meter_values(message: Message, stories: Stories) -> None:
+def parse_meter_values(message: Message) -> TransactionReported:
     payload = message.payload
     samples = parse_samples(payload["meterValue"], message.received_at)
-    await stories.on_transaction(
-        report_transaction(
-            receipt=message.receipt(),
-            kind=FactKind.METERED,
-            transaction_id=None,
-            at=samples.at or message.received_at,
-            at_raw=samples.at_raw,
-            evse_no=parse_number_of(payload["evseId"], "$.evseId"),
-            readings=samples.readings,
-            flags=samples.flags,
-        )
+    return report_transaction(
+        receipt=message.receipt(),
+        kind=FactKind.METERED,
+        transaction_id=None,
+        at=samples.at or message.received_at,
+        at_raw=samples.at_raw,
+        evse_no=parse_number_of(payload["evseId"], "$.evseId"),
+        readings=samples.readings,
+        flags=samples.flags,
     )
 
 
@@ -281,13 +281,17 @@ def _find_status(message: Message, event: dict[str, Any], number: int) -> Status
 
 _STATEFUL: Final = frozenset({"Connector", "EVSE", "ChargingStation"})
 
+REPORTS: Final = {
+    "TransactionEvent": Report(parse=parse_transaction_event, render=render_transaction_answer),
+    "MeterValues": Report(parse=parse_meter_values, render=lambda _: None),
+}
+
 HANDLERS: Final[dict[str, Handler]] = {
     "BootNotification": on_boot_notification,
     "Heartbeat": on_heartbeat,
     "StatusNotification": on_status_notification,
     "Authorize": on_authorize,
-    "TransactionEvent": on_transaction_event,
-    "MeterValues": on_meter_values,
+    **{action: report.serve for action, report in REPORTS.items()},
     "NotifyEvent": on_notify_event,
     "NotifyReport": on_notify_report,
     "DataTransfer": on_data_transfer,

@@ -1,7 +1,7 @@
 """The flows of the sessions on a real store, with a clock to be set and counted ids."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -87,6 +87,13 @@ class FaultyStore:
         self.is_committing.set()
         stamped: Sequence[Change] = await self.real.commit(work, bulk=bulk)
         return stamped
+
+    def commit_then(self, work: Sequence[Change], then: Callable[[Exception | None], None]) -> None:
+        if self.is_down:
+            raise StoreDownError("the disk is full")
+        self.commits.append(work)
+        self.is_committing.set()
+        self.real.commit_then(work, then)
 
     async def next_transaction_no(self) -> int:
         number: int = await self.real.next_transaction_no()

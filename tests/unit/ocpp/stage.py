@@ -105,6 +105,11 @@ class Witness:
             transaction_id=event.transaction_id or transaction_id, authorization=authorization, cost=self.cost
         )
 
+    def begin_transaction(
+        self, event: TransactionReported, then: Callable[[TransactionAnswer | Exception], None]
+    ) -> bool:
+        return False
+
     async def on_notice(self, event: NoticeReported) -> None:
         await self._take(event)
 
