@@ -1,11 +1,11 @@
 """From readings to energy registers in Wh."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from gateway.domain.meters import ENERGY_IMPORT, Reading
+from gateway.domain.meters import ENERGY_IMPORT, Reading, find_imports
 
 TENS_OF_UNITS = {"Wh": 0, "wh": 0, "kWh": 3, "kwh": 3}
 """Powers of ten from a unit to Wh; other spellings are looked up in lower case."""
@@ -49,13 +49,13 @@ def energy_wh_of(reading: Reading) -> Decimal | None:
     return value if value <= MOST_WH else None
 
 
-def registers_of(readings: Iterable[Reading]) -> Sequence[tuple[datetime, Decimal | Sourced]]:
+def registers_of(readings: Sequence[Reading]) -> Sequence[tuple[datetime, Decimal | Sourced]]:
     """One register per moment, in order of time: a number where it is the total at the outlet, else with its source.
 
     Stations report one register several times over: per phase, at inlet and outlet, at the end of a transaction also as
     a sample.  The best source is taken (`SOURCES`), and of one source what was read for the transaction.
     """
-    registers = [reading for reading in readings if reading.measurand == ENERGY_IMPORT]
+    registers = find_imports(readings)
     if len(registers) == 1 and registers[0].phase is None and registers[0].location in (None, "Outlet"):
         only = energy_wh_of(registers[0])
         return () if only is None else ((registers[0].at, only),)

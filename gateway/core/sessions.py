@@ -32,6 +32,7 @@ from gateway.core.timeline import (
     timeline_of,
     told_timeline_of,
 )
+from gateway.domain.meters import times_of
 from gateway.domain.money import ZERO
 from gateway.domain.quick import copier, freezer
 from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase, Track
@@ -58,8 +59,8 @@ def is_in_order(ledger: Ledger, fact: Fact) -> bool:
 
 
 def _is_after(fact: Fact, last_at: datetime) -> bool:
-    for reading in fact.readings:
-        if reading.at <= last_at:
+    for at in times_of(fact.readings):
+        if at <= last_at:
             return False
     return fact.at > last_at
 

@@ -12,6 +12,7 @@ from operator import attrgetter, itemgetter
 
 from gateway.core.energy import Sourced, registers_of
 from gateway.core.facts import is_dated, is_same_token
+from gateway.domain.meters import times_of
 from gateway.domain.sessions import ChargingState, Fact, FactKind
 from gateway.domain.tokens import IdToken
 
@@ -94,15 +95,15 @@ def _beginning_of(settled: Sequence[Fact]) -> datetime:
 
 def earliest_of(fact: Fact) -> datetime:
     """How far back in time a fact reaches."""
-    return min([fact.at, *(reading.at for reading in fact.readings)])
+    return min([fact.at, *times_of(fact.readings)])
 
 
 def latest_of(fact: Fact) -> datetime:
     """How far in time a fact reaches."""
     latest = fact.at
-    for reading in fact.readings:
-        if reading.at > latest:
-            latest = reading.at
+    for at in times_of(fact.readings):
+        if at > latest:
+            latest = at
     return latest
 
 

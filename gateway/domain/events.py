@@ -6,6 +6,7 @@ five minutes ahead of the receipt): then `at` is the receipt time, `flags` holds
 the text.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -86,7 +87,7 @@ class TransactionReported:
     evse_no: int | None = None
     connector_no: int | None = None
     id_token: IdToken | None = None
-    readings: tuple[Reading, ...] = ()
+    readings: Sequence[Reading] = ()
     charging_state: ChargingState | None = None
     seq_no: int | None = None
     trigger: str | None = None

@@ -1,5 +1,6 @@
 """A visit: what was reported of it, and the fold of those facts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -56,7 +57,7 @@ class Fact:
     received_at: datetime
     message_id: str
     seq_no: int | None = None
-    readings: tuple[Reading, ...] = ()
+    readings: Sequence[Reading] = ()
     charging_state: ChargingState | None = None
     id_token: IdToken | None = None
     trigger: str | None = None

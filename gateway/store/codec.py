@@ -5,13 +5,14 @@ later goes to the end.  Decimals are text and come back with the same digits; ti
 them ten times as fast as arithmetic would.  Columns hold times as µs since 1970 in UTC.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from gateway.domain.meters import ENERGY_IMPORT, Reading
+from gateway.domain.meters import ENERGY_IMPORT, Reading, SampledReadings
 from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase, Track
 from gateway.domain.tokens import IdToken
 
@@ -51,7 +52,7 @@ def render_fact(fact: Fact, at_us: int) -> str:
         fact.at_raw,
         fact.received_at,
         fact.message_id,
-        [_render_reading(reading, at, at_us) for reading in fact.readings],
+        _render_readings(fact.readings, at, at_us),
     ]
     rest = (
         fact.seq_no,
@@ -78,7 +79,7 @@ def parse_fact(key: str, at_us: int, text: str) -> Fact:
         at_raw=at_raw,
         received_at=datetime.fromisoformat(received_at),
         message_id=message_id,
-        readings=tuple([_parse_reading(reading, at_us) for reading in readings]),
+        readings=_parse_readings(readings, at_us),
         seq_no=seq_no,
         charging_state=None if state is None else ChargingState(state),
         trigger=trigger,
@@ -87,6 +88,19 @@ def parse_fact(key: str, at_us: int, text: str) -> Fact:
         id_token=None if token is None else IdToken(value=token[0], type=token[1]),
         flags=tuple(flags or ()),
     )
+
+
+def _render_readings(readings: Sequence[Reading], fact_at: datetime, fact_us: int) -> list[Any]:
+    """What was sampled as it was sent, by its times; of other readings their fields."""
+    if isinstance(readings, SampledReadings):
+        return [(0 if at == fact_at else to_us(at) - fact_us, samples) for at, samples in readings.sent]
+    return [_render_reading(reading, fact_at, fact_us) for reading in readings]
+
+
+def _parse_readings(parts: list[Any], fact_us: int) -> Sequence[Reading]:
+    if parts and isinstance(parts[0][1], list):
+        return SampledReadings([(from_us(fact_us + since_us), samples) for since_us, samples in parts])
+    return tuple([_parse_reading(reading, fact_us) for reading in parts])
 
 
 def _render_reading(reading: Reading, fact_at: datetime, fact_us: int) -> tuple[Any, ...]:

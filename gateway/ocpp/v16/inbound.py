@@ -10,14 +10,14 @@ from gateway.domain.events import (
     StatusReported,
     TransactionReported,
 )
-from gateway.domain.meters import Reading
+from gateway.domain.meters import Reading, make_reading, parse_number
 from gateway.domain.quick import quick
 from gateway.domain.sessions import ChargingState, FactKind
 from gateway.domain.stations import Admission, ConnectorState, OccupiedBy
 from gateway.domain.tokens import Authorization, AuthStatus, IdToken
 from gateway.errors import WireError
 from gateway.ocpp.message import Handler, Message, Report, Stories
-from gateway.ocpp.samples import make_reading, parse_number, parse_samples
+from gateway.ocpp.samples import parse_samples
 from gateway.ocpp.times import parse_optional_time, parse_time, render_time
 
 report_transaction = quick(TransactionReported)
