@@ -16,6 +16,7 @@ from gateway.domain.events import (
     BootReported,
     StatusReported,
     TransactionAnswer,
+    TransactionReported,
 )
 from gateway.domain.locations import EvseStatus
 from gateway.domain.sessions import Fact, Session
@@ -204,6 +205,15 @@ class Stage:
         if isinstance(event, StatusReported):
             await self.events.on_status(event)
             return None
+        return await self._take(event)
+
+    async def _take(self, event: TransactionReported) -> TransactionAnswer:
+        """As the edge does: in one step where that is enough."""
+        told: asyncio.Future[TransactionAnswer | Exception] = asyncio.get_running_loop().create_future()
+        if self.events.begin_transaction(event, told.set_result):
+            answer = await told
+            if isinstance(answer, TransactionAnswer):
+                return answer
         return await self.events.on_transaction(event)
 
     async def send_all(self, *events: Any) -> TransactionAnswer:

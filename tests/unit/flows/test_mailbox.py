@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import ConflictError
-from gateway.flows.mailbox import Mailboxes, in_task
+from gateway.flows.mailbox import Mailboxes, Step, in_task
 
 
 class Diary:
@@ -235,3 +235,41 @@ async def test_a_message_may_be_served_by_one_that_is_served(diary: Diary) -> No
     await boxes.drained()
 
     assert diary.lines == ["b begins", "b ends", "a ends", "c begins", "c ends"]
+
+
+async def test_a_step_holds_its_mailbox_until_it_ends(diary: Diary) -> None:
+    boxes, step = Mailboxes(), Step()
+
+    boxes.serve("CS1", lambda: step)
+    boxes.serve("CS1", diary.job("b", turns=0))
+    boxes.serve("CS2", diary.job("c", turns=0))
+    before = list(diary.lines)
+    step.end()
+    await boxes.drained()
+
+    assert before == ["c begins", "c ends"]
+    assert diary.lines == ["c begins", "c ends", "b begins", "b ends"]
+
+
+async def test_what_is_left_of_a_step_runs_before_the_jobs_behind_it(diary: Diary) -> None:
+    boxes, step = Mailboxes(), Step()
+
+    boxes.serve("CS1", lambda: step)
+    boxes.serve("CS1", diary.job("b", turns=0))
+    step.end(diary.job("rest", turns=2)())
+    await boxes.drained()
+
+    assert diary.lines == ["rest begins", "rest ends", "b begins", "b ends"]
+
+
+async def test_a_job_that_cannot_begin_does_not_stop_those_behind_it(diary: Diary) -> None:
+    boxes = Mailboxes()
+
+    def refuse() -> Step:
+        raise ConflictError("no")
+
+    boxes.serve("CS1", refuse)
+    boxes.serve("CS1", diary.job("b", turns=0))
+    await boxes.drained()
+
+    assert diary.lines == ["b begins", "b ends"]

@@ -66,7 +66,10 @@ class MemoryTrace:
 
 @dataclass
 class Witness:
-    """Stories that remember.  `before` runs first in every async story and may raise or wait."""
+    """Stories that remember.  `before` runs first in every async story and may raise or wait.
+
+    `at_once`: reports take one step, which fails with these errors, one after the other (None: it does not fail).
+    """
 
     admission: Admission = Admission.ACCEPTED
     authorization: Authorization = ACCEPTED
@@ -76,6 +79,8 @@ class Witness:
     before: Callable[[Any], Any] | None = None
     quarantined_id: str | None = "77"
     cost: Decimal | None = None
+    at_once: list[Exception | None] | None = None
+    begun: int = 0
 
     def on_connected(self, station_id: str) -> None:
         self.connected.append(station_id)
@@ -108,7 +113,15 @@ class Witness:
     def begin_transaction(
         self, event: TransactionReported, then: Callable[[TransactionAnswer | Exception], None]
     ) -> bool:
-        return False
+        if self.at_once is None:
+            return False
+        self.told.append(event)
+        self.begun += 1
+        said: TransactionAnswer | Exception = TransactionAnswer(transaction_id=event.transaction_id, cost=self.cost)
+        if self.at_once:
+            said = self.at_once.pop(0) or said
+        asyncio.get_running_loop().call_soon(then, said)
+        return True
 
     async def on_notice(self, event: NoticeReported) -> None:
         await self._take(event)

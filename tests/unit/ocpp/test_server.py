@@ -3,6 +3,7 @@
 import asyncio
 import socket as sockets
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ from gateway.domain.events import (
     TransactionReported,
 )
 from gateway.domain.stations import Admission, Deviation
-from gateway.errors import StoreDownError, StoreFullError
+from gateway.errors import ConflictError, StoreDownError, StoreFullError
 from gateway.ocpp.validation import Unknown
 from gateway.ocpp.version import Metering
 from tests.unit.ocpp.stage import QUIET, Witness, ask, call, receive, stage, until
@@ -294,6 +295,68 @@ async def test_a_full_store_makes_the_station_wait() -> None:
         assert await call(socket, "StopTransaction", STOP) == [3, "m1", {}]
 
     assert len(on.witness.of(TransactionReported)) == 1
+
+
+# One step
+
+
+METERED = {"connectorId": 1, "transactionId": 42, "meterValue": [{"timestamp": "2026-03-01T10:00:00Z"}]}
+READ = {
+    "connectorId": 1,
+    "transactionId": 42,
+    "meterValue": [{"timestamp": "2026-03-01T10:00:00Z", "sampledValue": [{"value": "7"}]}],
+}
+
+
+async def test_a_report_takes_one_step_and_others_follow_in_order() -> None:
+    calls = (("MeterValues", READ), ("StatusNotification", STATUS), ("MeterValues", READ))
+    async with stage(witness=Witness(at_once=[])) as on, on.station() as socket:
+        for number, (action, payload) in enumerate(calls, 1):
+            await socket.send(orjson.dumps([2, str(number), action, payload]).decode())
+        answers = [await receive(socket) for _ in range(3)]
+
+    assert answers == [[3, "1", {}], [3, "2", {}], [3, "3", {}]]
+    assert [type(told) for told in on.witness.told] == [TransactionReported, StatusReported, TransactionReported]
+    assert on.witness.begun == 2
+
+
+async def test_a_step_that_fails_is_gone_through_with_patience() -> None:
+    async with stage(witness=Witness(at_once=[ConflictError("changed meanwhile")])) as on, on.station() as socket:
+        assert await call(socket, "MeterValues", READ) == [3, "m1", {}]
+        assert await call(socket, "Heartbeat", {}, "m2") == [3, "m2", {"currentTime": "2026-03-01T10:00:00.000Z"}]
+
+    assert len(on.witness.of(TransactionReported)) == 2
+
+
+async def test_a_report_that_is_sent_again_is_not_taken_in_again() -> None:
+    async with stage(witness=Witness(at_once=[])) as on, on.station() as socket:
+        first, second = [await call(socket, "MeterValues", READ) for _ in range(2)]
+
+    assert first == second == [3, "m1", {}]
+    assert on.witness.begun == 1
+
+
+async def test_a_report_with_faults_is_put_up_with_all_the_same() -> None:
+    async with stage(witness=Witness(at_once=[])) as on, on.station() as socket:
+        assert await call(socket, "MeterValues", METERED) == [3, "m1", {}]
+
+    assert on.witness.begun == 0
+    assert [deviation.path for deviation in on.witness.of(Deviation)] == ["$.meterValue[*].sampledValue"]
+
+
+async def test_the_running_cost_is_told_in_the_answer_of_a_step() -> None:
+    event = {
+        "eventType": "Updated",
+        "timestamp": "2026-03-01T10:00:00Z",
+        "triggerReason": "MeterValuePeriodic",
+        "seqNo": 3,
+        "transactionInfo": {"transactionId": "t1"},
+    }
+    witness = Witness(at_once=[], cost=Decimal("1.239"))
+    async with stage(witness=witness) as on, on.station(version="ocpp2.0.1") as socket:
+        assert await call(socket, "TransactionEvent", event) == [3, "m1", {"totalCost": 1.24}]
+
+    assert on.witness.begun == 1
 
 
 # Several connections of one station

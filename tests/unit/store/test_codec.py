@@ -7,7 +7,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.meters import Reading
+from gateway.domain.meters import Reading, SampledReadings
 from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase, Track
 from gateway.domain.tokens import IdToken
 from gateway.store.codec import (
@@ -94,6 +94,18 @@ def test_a_fact_comes_back_as_it_was(fact: Fact) -> None:
 
     assert back == fact
     assert [str(reading.value) for reading in back.readings] == [str(reading.value) for reading in fact.readings]
+
+
+def test_samples_come_back_as_they_were_sent() -> None:
+    power = {"value": "7.40", "measurand": "Power.Active.Import", "unitOfMeasure": {"unit": "kW", "multiplier": 0}}
+    sent = SampledReadings([(NOON, [{"value": 12.5}, power]), (NOON + timedelta(seconds=1), [{"value": "13"}])])
+    fact = Fact(kind=FactKind.METERED, key="k", at=NOON, at_raw="", received_at=NOON, message_id="1", readings=sent)
+
+    back = parse_fact("k", to_us(NOON), render_fact(fact, to_us(NOON)))
+
+    assert back == fact
+    assert isinstance(back.readings, SampledReadings)
+    assert [(at, list(samples)) for at, samples in back.readings.sent] == sent.sent
 
 
 @given(ledgers)
