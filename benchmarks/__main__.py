@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks import connections, hot_path, pages, pricing
+from benchmarks import connections, delivery, hot_path, pages, pricing
 from benchmarks.plan import SUBJECTS, Plan
 from benchmarks.processes import ROOT, Cores, claim_cores, describe_machine, raise_file_limit
 from benchmarks.report import Results, render_json, render_tables
@@ -31,6 +31,7 @@ def main() -> None:
             ("connections", connections.run),
             ("pages", pages.run),
             ("pricing", pricing.run),
+            ("delivery", delivery.run),
         ):
             print(f"{title} ({time.monotonic() - started:.0f} s)", flush=True)
             try:

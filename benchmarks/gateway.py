@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,13 +81,16 @@ class Gateway:
 
 
 @contextmanager
-def running_gateway(folder: Path, *, cores: Cores) -> Iterator[Gateway]:
-    """Start a gateway with an empty store in `folder`; it accepts unknown stations."""
-    folder.mkdir(parents=True)
+def running_gateway(folder: Path, *, cores: Cores, ocpi: Mapping[str, float] | None = None) -> Iterator[Gateway]:
+    """Start a gateway on the store in `folder`, made if it is not there; it accepts unknown stations.
+
+    `ocpi` are further settings of that section.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     ports = free_ports(4)
     certificate = issue_certificate(folder)
     config = folder / "config.toml"
-    config.write_text(_render_config(folder / "data", ports, certificate))
+    config.write_text(_render_config(folder / "data", ports, certificate, ocpi or {}))
     command = [sys.executable, "-m", "gateway", "run", "--config", str(config)]
     server = start_server("gateway", command, log=folder / "gateway.log", cores=cores)
     ocpp, tls, ocpi, console = ports
@@ -108,8 +111,9 @@ def running_gateway(folder: Path, *, cores: Cores) -> Iterator[Gateway]:
         server.stop()
 
 
-def _render_config(data_dir: Path, ports: list[int], certificate: Certificate) -> str:
+def _render_config(data_dir: Path, ports: list[int], certificate: Certificate, more: Mapping[str, float]) -> str:
     ocpp, tls, ocpi, console = ports
+    settings = "\n".join(f"{name} = {value}" for name, value in more.items())
     return f"""\
 data_dir = "{data_dir}"
 [ocpp]
@@ -123,6 +127,7 @@ key = "{certificate.key}"
 listen = "127.0.0.1:{ocpi}"
 public_url = "http://127.0.0.1:{ocpi}"
 allow_insecure_partners = true
+{settings}
 [[ocpi.parties]]
 country_code = "{COUNTRY_CODE}"
 party_id = "{PARTY_ID}"

@@ -232,6 +232,31 @@ class Load:
         message = [4, message_id, "NotImplemented", "", {}] if reply is None else [3, message_id, reply]
         station.sock.sendall(websocket.frame(orjson.dumps(message)))
 
+    def send_paced(self, turns: Iterable[tuple[Station, Call]], *, per_s: float) -> None:
+        """Send calls at a steady rate, each when it is its turn, however long the answers take; await the last.
+
+        A station whose last call is not answered yet makes all wait: it may have one outstanding only.
+        """
+        asked: set[Station] = set()
+        started = time.perf_counter()
+        for number, (station, call) in enumerate(turns):
+            self._receive_until(started + number / per_s, station)
+            self._send_call(station, call)
+            asked.add(station)
+        while any(station.expected for station in asked):
+            for station in self._readable("last answers"):
+                self._receive(station)
+
+    def _receive_until(self, due: float, station: Station) -> None:
+        """Take answers until it is time, and `station` has its own."""
+        deadline = time.perf_counter() + _TIMEOUT_S
+        while station.expected or time.perf_counter() < due:
+            wait_s = max(0.0, due - time.perf_counter())
+            for fd, _ in self._epoll.poll(0.1 if station.expected else wait_s):
+                self._receive(self._stations[fd])
+            if time.perf_counter() > deadline + wait_s:
+                raise LoadError(f"{station.name}: no answer within {_TIMEOUT_S:.0f} s")
+
     # --- the measured loop ------------------------------------------------------------------------
 
     def closed_loop(

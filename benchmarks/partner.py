@@ -1,4 +1,4 @@
-"""An eMSP of the smallest kind: it registers over OCPI 2.2.1, pushes a token and reads pages."""
+"""eMSPs of the smallest kind: they register over OCPI 2.2.1, push a token, and read pages or are told of changes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+import orjson
 from aiohttp import web
 
 from benchmarks.gateway import COUNTRY_CODE, PARTY_ID, Gateway
@@ -17,37 +18,77 @@ from benchmarks.load import LoadError
 
 VERSION = "2.2.1"
 TOKEN_UID = "04D7E8F9A0B180"
-_COUNTRY_CODE, _PARTY_ID = "DE", "FHR"
 _TOKEN_B = "benchmark-token-the-gateway-uses"
 _LAST_UPDATED = "2026-01-05T08:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """What the eMSP knows after registration: sender URLs by module, and the headers of its requests."""
+class Emsp:
+    """Who it is, the uid of its one token, and the modules that it takes pushes of."""
 
+    party_id: str = "FHR"
+    name: str = "Fahrstrom"
+    country_code: str = "DE"
+    token_uid: str = TOKEN_UID
+    receives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What the eMSP knows after registration: its id at the gateway, sender URLs by module, headers of its requests."""
+
+    partner_id: str
     endpoints: Mapping[tuple[str, str], str]
     headers: Mapping[str, str]
 
 
-def register(gateway: Gateway, *, port: int) -> Registered:
-    """Register with the gateway from a platform on `port`, then push one token."""
-    return asyncio.run(_register(gateway, port))
+def register(gateway: Gateway, *, port: int, emsp: Emsp | None = None) -> Registered:
+    """Register with the gateway from a platform on `port` that is gone afterwards, then push one token."""
+    return asyncio.run(_register(gateway, port, emsp or Emsp()))
 
 
-async def _register(gateway: Gateway, port: int) -> Registered:
-    created = await asyncio.to_thread(gateway.post, "partners", {"name": "Fahrstrom", "role": "EMSP"})
-    runner = web.AppRunner(_platform(f"http://127.0.0.1:{port}"), access_log=None)
+def introduce(gateway: Gateway, emsp: Emsp, *, port: int) -> Registered:
+    """The same from a platform that somebody serves there already."""
+    return asyncio.run(_introduce(gateway, emsp, port))
+
+
+def describe_platform(emsp: Emsp, port: int) -> dict[str, bytes]:
+    """The answers of a platform to GET, by path: versions, their details, and tokens to pull."""
+    url = f"http://127.0.0.1:{port}"
+    modules = [("credentials", "SENDER"), ("tokens", "SENDER"), *((name, "RECEIVER") for name in emsp.receives)]
+    answers: dict[str, Any] = {
+        "/versions": [{"version": VERSION, "url": f"{url}/{VERSION}"}],
+        f"/{VERSION}": {
+            "version": VERSION,
+            "endpoints": [
+                {"identifier": name, "role": role, "url": f"{url}/{VERSION}/{name}"} for name, role in modules
+            ],
+        },
+        f"/{VERSION}/tokens": [_token(emsp)],
+    }
+    return {path: _envelope(data) for path, data in answers.items()}
+
+
+async def _register(gateway: Gateway, port: int, emsp: Emsp) -> Registered:
+    runner = web.AppRunner(_platform(emsp, port), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     try:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as client:
-            return await _shake_hands(client, gateway, created["token_a"], port)
+        return await _introduce(gateway, emsp, port)
     finally:
         await runner.cleanup()
 
 
-async def _shake_hands(client: aiohttp.ClientSession, gateway: Gateway, token_a: str, port: int) -> Registered:
+async def _introduce(gateway: Gateway, emsp: Emsp, port: int) -> Registered:
+    created = await asyncio.to_thread(gateway.post, "partners", {"name": emsp.name, "role": "EMSP"})
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as client:
+        return await _shake_hands(client, gateway, emsp, created, port)
+
+
+async def _shake_hands(
+    client: aiohttp.ClientSession, gateway: Gateway, emsp: Emsp, created: Mapping[str, Any], port: int
+) -> Registered:
+    token_a = created["token_a"]
     headers = _headers(token_a)
     versions = await _ask(client, "GET", f"{gateway.ocpi_url}/ocpi/versions", headers)
     details_url = next(item["url"] for item in versions if item["version"] == VERSION)
@@ -63,45 +104,31 @@ async def _shake_hands(client: aiohttp.ClientSession, gateway: Gateway, token_a:
             "roles": [
                 {
                     "role": "EMSP",
-                    "country_code": _COUNTRY_CODE,
-                    "party_id": _PARTY_ID,
-                    "business_details": {"name": "Fahrstrom"},
+                    "country_code": emsp.country_code,
+                    "party_id": emsp.party_id,
+                    "business_details": {"name": emsp.name},
                 }
             ],
         },
     )
     headers = _headers(credentials["token"]) | {
-        "OCPI-from-country-code": _COUNTRY_CODE,
-        "OCPI-from-party-id": _PARTY_ID,
+        "OCPI-from-country-code": emsp.country_code,
+        "OCPI-from-party-id": emsp.party_id,
         "OCPI-to-country-code": COUNTRY_CODE,
         "OCPI-to-party-id": PARTY_ID,
     }
-    url = f"{endpoints['tokens', 'RECEIVER'].rstrip('/')}/{_COUNTRY_CODE}/{_PARTY_ID}/{TOKEN_UID}?type=RFID"
-    await _ask(client, "PUT", url, headers, _token())
-    return Registered(endpoints, headers)
+    tokens_url = endpoints["tokens", "RECEIVER"].rstrip("/")
+    url = f"{tokens_url}/{emsp.country_code}/{emsp.party_id}/{emsp.token_uid}?type=RFID"
+    await _ask(client, "PUT", url, headers, _token(emsp))
+    return Registered(created["id"], endpoints, headers)
 
 
-def _platform(url: str) -> web.Application:
-    """What the gateway calls back for: versions, their details, and tokens to pull."""
-    modules = (("credentials", "SENDER"), ("tokens", "SENDER"))
-    answers: dict[str, Any] = {
-        "/versions": [{"version": VERSION, "url": f"{url}/{VERSION}"}],
-        f"/{VERSION}": {
-            "version": VERSION,
-            "endpoints": [
-                {"identifier": name, "role": role, "url": f"{url}/{VERSION}/{name}"} for name, role in modules
-            ],
-        },
-        f"/{VERSION}/tokens": [_token()],
-    }
+def _platform(emsp: Emsp, port: int) -> web.Application:
+    answers = describe_platform(emsp, port)
 
     async def answer(request: web.Request) -> web.Response:
-        body = {
-            "data": answers[request.path],
-            "status_code": 1000,
-            "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-        return web.json_response(body, headers={"X-Total-Count": "1", "X-Limit": "100"})
+        headers = {"X-Total-Count": "1", "X-Limit": "100"}
+        return web.Response(body=answers[request.path], content_type="application/json", headers=headers)
 
     app = web.Application()
     for path in answers:
@@ -109,14 +136,19 @@ def _platform(url: str) -> web.Application:
     return app
 
 
-def _token() -> dict[str, Any]:
+def _envelope(data: Any) -> bytes:
+    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return orjson.dumps({"data": data, "status_code": 1000, "timestamp": at})
+
+
+def _token(emsp: Emsp) -> dict[str, Any]:
     return {
-        "country_code": _COUNTRY_CODE,
-        "party_id": _PARTY_ID,
-        "uid": TOKEN_UID,
+        "country_code": emsp.country_code,
+        "party_id": emsp.party_id,
+        "uid": emsp.token_uid,
         "type": "RFID",
-        "contract_id": "DE-FHR-C00004711-K",
-        "issuer": "Fahrstrom",
+        "contract_id": f"{emsp.country_code}-{emsp.party_id}-C00004711-K",
+        "issuer": emsp.name,
         "valid": True,
         "whitelist": "ALWAYS",
         "last_updated": _LAST_UPDATED,

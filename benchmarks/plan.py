@@ -23,6 +23,9 @@ class Plan:
     accepts: int = 1_000
     idle: int = 5_000
     idle_tls: int = 2_000
+    delivery_window_s: float = 10.0
+    updates: int = 10_000
+    cdrs: int = 1_000_000
     is_thorough: bool = True
 
     def quick(self) -> Plan:
@@ -35,6 +38,9 @@ class Plan:
             accepts=300,
             idle=1_000,
             idle_tls=400,
+            delivery_window_s=3.0,
+            updates=1_000,
+            cdrs=100_000,
             is_thorough=False,
         )
 
@@ -47,4 +53,6 @@ MESSAGES_201 = ("transaction_event",)
 ACCEPTS, IDLE, IDLE_TLS = "accepts", "idle_kib", "idle_tls_kib"
 PAGES = ("page_cdrs", "page_locations")
 PRICING = "pricing"
-SUBJECTS = (*MESSAGES_16, *MESSAGES_201, ACCEPTS, IDLE, IDLE_TLS, *PAGES, PRICING)
+DELIVERY, PARTNER_DOWN = "delivery", "partner_down"
+MANY_CDRS = "cdrs_million"
+SUBJECTS = (*MESSAGES_16, *MESSAGES_201, ACCEPTS, IDLE, IDLE_TLS, *PAGES, PRICING, DELIVERY, PARTNER_DOWN, MANY_CDRS)
