@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks import connections, delivery, hot_path, pages, pricing
+from benchmarks import connections, delivery, hot_path, many_cdrs, pages, pricing
 from benchmarks.plan import SUBJECTS, Plan
 from benchmarks.processes import ROOT, Cores, claim_cores, describe_machine, raise_file_limit
 from benchmarks.report import Results, render_json, render_tables
@@ -32,6 +32,7 @@ def main() -> None:
             ("pages", pages.run),
             ("pricing", pricing.run),
             ("delivery", delivery.run),
+            ("many CDRs", many_cdrs.run),
         ):
             print(f"{title} ({time.monotonic() - started:.0f} s)", flush=True)
             try:

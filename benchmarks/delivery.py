@@ -65,9 +65,7 @@ def run(plan: Plan, results: Results) -> None:
 def _town(plan: Plan, name: str, partners: int, stations: int, receives: tuple[str, ...]) -> Iterator[_Town]:
     ports = free_ports(partners)
     emsps = [
-        partner.Emsp(
-            party_id=f"E{n:02}", name=f"Fahrstrom {n}", token_uid=f"04D7E8F9A0C1{n:02}", receives=receives
-        )
+        partner.Emsp(party_id=f"E{n:02}", name=f"Fahrstrom {n}", token_uid=f"04D7E8F9A0C1{n:02}", receives=receives)
         for n in range(partners)
     ]
     pages = {port: partner.describe_platform(emsp, port) for port, emsp in zip(ports, emsps, strict=True)}
@@ -79,9 +77,7 @@ def _town(plan: Plan, name: str, partners: int, stations: int, receives: tuple[s
         for number, start in enumerate(range(0, stations, _EVSES_PER_LOCATION), start=1):
             body = inventory.location(COUNTRY_CODE, PARTY_ID, number, names[start : start + _EVSES_PER_LOCATION])
             gateway.put(f"locations/{body['id']}", body)
-        registered = [
-            partner.introduce(gateway, emsp, port=port) for port, emsp in zip(ports, emsps, strict=True)
-        ]
+        registered = [partner.introduce(gateway, emsp, port=port) for port, emsp in zip(ports, emsps, strict=True)]
         time.sleep(_AFTER_HANDSHAKE_S)
         receivers.await_quiet()
         yield _Town(gateway, emsps, registered, ports, receivers)
@@ -221,9 +217,7 @@ def _read_energy(pushed: Pushed) -> float:
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
-def _sample(
-    subject: str, server: str, round_no: int, pushed: Sequence[Pushed], cpu_ns: int, wall_s: float
-) -> Sample:
+def _sample(subject: str, server: str, round_no: int, pushed: Sequence[Pushed], cpu_ns: int, wall_s: float) -> Sample:
     waits_ms = sorted(_waited_ms(one) for one in pushed)
     found = Sample(
         subject=subject,

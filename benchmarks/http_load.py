@@ -1,11 +1,12 @@
-"""Keep-alive HTTP clients on one epoll, each asking for the same page again and again."""
+"""Keep-alive HTTP clients on one epoll, asking for the same pages again and again."""
 
 from __future__ import annotations
 
 import select
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import cycle
 
 from benchmarks.load import LoadError, Measured
 
@@ -15,13 +16,20 @@ _TIMEOUT_S = 30.0
 
 def fetch(port: int, path: str, headers: Mapping[str, str]) -> bytes:
     """Get one page and return its body."""
+    return fetch_whole(port, path, headers)[1]
+
+
+def fetch_whole(port: int, path: str, headers: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
+    """Get one page and return its headers, their names in lower case, and its body."""
     with _connected(port) as sock:
         sock.settimeout(_TIMEOUT_S)
         sock.sendall(_request(port, path, headers))
         answer = _Answer()
         while not answer.is_whole:
             answer.add(sock.recv(1 << 18))
-        return bytes(answer.data[answer.body_at :])
+    lines = answer.data[: answer.body_at].decode().split("\r\n")[1:]
+    pairs = (line.split(":", 1) for line in lines if line)
+    return {name.lower(): value.strip() for name, value in pairs}, bytes(answer.data[answer.body_at :])
 
 
 def measure_page(
@@ -33,17 +41,31 @@ def measure_page(
     warm_up_s: float,
     seconds: float,
 ) -> Measured:
-    """Keep `CLIENTS` requests outstanding; measure one window.  Every answer must be a 200."""
-    request = _request(port, path, headers)
+    """Ask for one page as `measure_pages` does for many."""
+    return measure_pages(port, [path], headers, cpu_ns=cpu_ns, warm_up_s=warm_up_s, seconds=seconds)
+
+
+def measure_pages(
+    port: int,
+    paths: Sequence[str],
+    headers: Mapping[str, str],
+    *,
+    cpu_ns: Callable[[], int],
+    warm_up_s: float,
+    seconds: float,
+) -> Measured:
+    """Keep `CLIENTS` requests outstanding, for one path after the other; measure one window.  Every answer must be a
+    200."""
+    requests = cycle([_request(port, path, headers) for path in paths])
     sockets = [_connected(port) for _ in range(CLIENTS)]
     with select.epoll() as epoll:
         clients = {sock.fileno(): _Client(sock) for sock in sockets}
         for fd, client in clients.items():
             epoll.register(fd, select.EPOLLIN)
-            client.ask(request)
-        _exchange(epoll, clients, request, time.perf_counter_ns() + int(warm_up_s * 1e9))
+            client.ask(next(requests))
+        _exchange(epoll, clients, requests, time.perf_counter_ns() + int(warm_up_s * 1e9))
         started, cpu = time.perf_counter_ns(), cpu_ns()
-        latencies = _exchange(epoll, clients, request, started + int(seconds * 1e9))
+        latencies = _exchange(epoll, clients, requests, started + int(seconds * 1e9))
         cpu, wall = cpu_ns() - cpu, time.perf_counter_ns() - started
     for sock in sockets:
         sock.close()
@@ -99,7 +121,9 @@ class _Client:
         self.sock.sendall(request)
 
 
-def _exchange(epoll: select.epoll, clients: Mapping[int, _Client], request: bytes, until_ns: int) -> list[int]:
+def _exchange(
+    epoll: select.epoll, clients: Mapping[int, _Client], requests: Iterator[bytes], until_ns: int
+) -> list[int]:
     latencies: list[int] = []
     while time.perf_counter_ns() < until_ns:
         for fd, _ in epoll.poll(0.1):
@@ -107,7 +131,7 @@ def _exchange(epoll: select.epoll, clients: Mapping[int, _Client], request: byte
             client.answer.add(client.sock.recv(1 << 18))
             if client.answer.is_whole:
                 latencies.append(time.perf_counter_ns() - client.sent_ns)
-                client.ask(request)
+                client.ask(next(requests))
     return latencies
 
 

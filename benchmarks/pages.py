@@ -20,15 +20,15 @@ from benchmarks.plan import PAGES, Plan
 from benchmarks.processes import Server, free_ports, reference_server
 from benchmarks.report import GATEWAY, Results
 
-_LOCATIONS, _CDRS = 50, 100
+_LOCATIONS, CDRS = 50, 100
 _EVSES_PER_LOCATION = 4
 _SAMPLES = 6
 _SEALED_WITHIN_S = 60.0
-_LIMITS = {"page_cdrs": ("cdrs", _CDRS), "page_locations": ("locations", _LOCATIONS)}
+_LIMITS = {"page_cdrs": ("cdrs", CDRS), "page_locations": ("locations", _LOCATIONS)}
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class Page:
     """Where one server offers one page."""
 
     server: Server
@@ -43,19 +43,19 @@ def run(plan: Plan, results: Results) -> None:
     stored = plan.folder / "stored"
     stored.mkdir()
     with running_gateway(plan.folder / "pages", cores=plan.cores) as gateway:
-        _provision(gateway)
+        provision(gateway)
         registered = partner.register(gateway, port=free_ports(1)[0])
-        _charge(gateway)
-        ours = {subject: _gateway_page(gateway, registered, subject) for subject in PAGES}
+        charge(gateway)
+        ours = {subject: gateway_page(gateway, registered, subject) for subject in PAGES}
         for subject, page in ours.items():
             _keep(page, stored, subject)
         log = plan.folder / "pydantic.log"
         with reference_server("pages", str(stored), log=log, cores=plan.cores) as (server, ports):
-            theirs = {s: _Page(server, ports[0], f"/{_LIMITS[s][0]}", {}) for s in PAGES}
+            theirs = {s: Page(server, ports[0], f"/{_LIMITS[s][0]}", {}) for s in PAGES}
             _measure(plan, results, {GATEWAY: ours, "pydantic": theirs})
 
 
-def _measure(plan: Plan, results: Results, contenders: Mapping[str, Mapping[str, _Page]]) -> None:
+def _measure(plan: Plan, results: Results, contenders: Mapping[str, Mapping[str, Page]]) -> None:
     for round_no in range(1, plan.rounds + 1):
         for subject in PAGES:
             if not plan.has(subject):
@@ -84,7 +84,8 @@ def _station_ids() -> list[str]:
     return [f"PG-{n:04}" for n in range(_LOCATIONS * _EVSES_PER_LOCATION)]
 
 
-def _provision(gateway: Gateway) -> None:
+def provision(gateway: Gateway) -> None:
+    """The tariff, and locations with a station at each EVSE."""
     gateway.put(f"tariffs/{inventory.TARIFF_ID}", inventory.tariff(COUNTRY_CODE, PARTY_ID))
     names = _station_ids()
     for number in range(1, _LOCATIONS + 1):
@@ -93,11 +94,11 @@ def _provision(gateway: Gateway) -> None:
         gateway.put(f"locations/{body['id']}", body)
 
 
-def _charge(gateway: Gateway) -> None:
+def charge(gateway: Gateway) -> None:
     """Run one finished 1.6 transaction on each of a hundred stations, with the eMSP's card."""
     times = messages.timestamps(datetime.now(UTC) - timedelta(hours=5), _SAMPLES + 2)
     with Load(gateway.ocpp) as load:
-        stations = load.connect(_station_ids()[:_CDRS], V16)
+        stations = load.connect(_station_ids()[:CDRS], V16)
         call_all(load, stations, "BootNotification", lambda _: messages.BOOT_16)
         load.serve_calls()
         start = messages.start_transaction_16(times[0], partner.TOKEN_UID)
@@ -118,14 +119,14 @@ def _charge(gateway: Gateway) -> None:
         load.close()
 
 
-def _gateway_page(gateway: Gateway, registered: partner.Registered, subject: str) -> _Page:
+def gateway_page(gateway: Gateway, registered: partner.Registered, subject: str) -> Page:
     module, limit = _LIMITS[subject]
     url = urlsplit(registered.endpoints[module, "SENDER"])
     assert url.port is not None
-    return _Page(gateway.server, url.port, f"{url.path}?offset=0&limit={limit}", registered.headers)
+    return Page(gateway.server, url.port, f"{url.path}?offset=0&limit={limit}", registered.headers)
 
 
-def _keep(page: _Page, folder: Path, subject: str) -> None:
+def _keep(page: Page, folder: Path, subject: str) -> None:
     """Wait until the page is full, then keep its objects for the reference to serve."""
     module, limit = _LIMITS[subject]
     found = _wait_for(lambda: orjson.loads(fetch(page.port, page.path, page.headers))["data"], limit, module)

@@ -116,7 +116,7 @@ class _Connection(asyncio.Protocol):
         self._transport = transport
         self._receiver.connections.add(transport)
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self._receiver.connections.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
