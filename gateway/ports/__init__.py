@@ -221,7 +221,7 @@ class Store(Protocol):
 
     async def page_cdrs(self, partner_id: str, party: str | None, version: str, page: PageAsked) -> Page[CdrRow]: ...
     async def find_joined_cdrs(
-        self, partner_id: str, version: str, page: PageAsked
+        self, partner_id: str, party: str | None, version: str, page: PageAsked
     ) -> tuple[Page[CdrRow], bytes] | None: ...
 
     """The page, without its items, and their JSON joined by commas; None unless each was shown in this version

@@ -1,7 +1,8 @@
 """Bills: made once, numbered without gaps per owner, shown with the same bytes for ever, taken back by a credit only.
 
 `last_updated` rises with `ordinal` per owner, so a window of times is a range of ordinals: its ends are two index
-seeks, and total and any offset are sums.
+seeks, and total and any offset are sums.  The same goes for the owner's CDRs by one of our parties, which `cdr_numbers`
+counts.
 """
 
 import sqlite3
@@ -23,14 +24,14 @@ from gateway.store.codec import from_us, from_us_or_none, to_us
 from gateway.store.objects import ObjectCodec
 from gateway.store.paging import LAST_US, page_of
 from gateway.store.stamps import later
-from gateway.store.statements import Row, compiled, insert_row
-from gateway.store.tables import cdr_renderings, cdrs, outbox
+from gateway.store.statements import Row, Statement, compiled, insert_row
+from gateway.store.tables import cdr_numbers, cdr_renderings, cdrs, outbox
 from gateway.store.transaction import Transaction
 
 _CDR = ObjectCodec(Cdr, columns=frozenset({"ordinal", "last_updated"}))
 
 _OF_OWNER = cdrs.c.owner == bindparam("owner")
-_OF_PARTY = cdrs.c.party == bindparam("party")
+_OF_PARTY = (cdr_numbers.c.owner == bindparam("owner"), cdr_numbers.c.party == bindparam("party"))
 _INSERT = insert_row(cdrs, without=["created_no"])
 _KEEP_RENDERING = compiled(
     sqlite.insert(cdr_renderings)
@@ -41,6 +42,9 @@ _KEEP_RENDERING = compiled(
 _LAST = compiled(
     select(cdrs.c.ordinal, cdrs.c.last_updated_us).where(_OF_OWNER).order_by(cdrs.c.ordinal.desc()).limit(1)
 )
+_INSERT_NUMBER = insert_row(cdr_numbers)
+_NUMBERS = select(cdr_numbers.c.number, cdr_numbers.c.ordinal).where(*_OF_PARTY).limit(1)
+_LAST_NUMBER = compiled(_NUMBERS.order_by(cdr_numbers.c.ordinal.desc()))
 _OF_SESSION = cdrs.c.session_id == bindparam("session_id")
 _LAST_OF_SESSION = compiled(
     select(cdrs.c.id, cdrs.c.correction_no).where(_OF_SESSION).order_by(cdrs.c.correction_no.desc()).limit(1)
@@ -68,18 +72,21 @@ def apply_cdr(tx: Transaction, change: SaveCdr, body: str) -> SaveCdr:
     correction_no = _next_correction_no(tx, cdr)
     last_ordinal, last_us = _LAST.one(tx.db, owner=owner) or (0, None)
     saved = replace(cdr, ordinal=last_ordinal + 1, last_updated=from_us(later(tx.now_us, last_us)))
+    party = str(cdr.party)
     row = _INSERT.row(
         id=cdr.id,
         session_id=cdr.session_id,
         correction_no=correction_no,
         owner=owner,
         ordinal=saved.ordinal,
-        party=str(cdr.party),
+        party=party,
         last_updated_us=to_us(saved.last_updated),
         body=body,
         ended_us=to_us(cdr.ended_at),
     )
     tx.insert(_INSERT, row, f"CDR {cdr.id}, or one for session {cdr.session_id},")
+    last_number, _ = _LAST_NUMBER.one(tx.db, owner=owner, party=party) or (0, 0)
+    _INSERT_NUMBER.run(tx.db, owner=owner, party=party, ordinal=saved.ordinal, number=last_number + 1, cdr_id=cdr.id)
     tx.cdrs_made += 1
     return SaveCdr(saved)
 
@@ -128,53 +135,42 @@ _LAST_IN_WINDOW = compiled(
     .order_by(cdrs.c.last_updated_us.desc())
     .limit(1)
 )
-_IN_WINDOW = (
-    _OF_OWNER,
-    _OF_PARTY,
-    cdrs.c.last_updated_us >= bindparam("from_us"),
-    cdrs.c.last_updated_us < bindparam("to_us"),
+_NUMBER_FROM = compiled(_NUMBERS.where(cdr_numbers.c.ordinal >= bindparam("first")).order_by(cdr_numbers.c.ordinal))
+_NUMBER_UNTIL = compiled(
+    _NUMBERS.where(cdr_numbers.c.ordinal <= bindparam("last")).order_by(cdr_numbers.c.ordinal.desc())
 )
-_COUNT = compiled(select(func.count()).select_from(cdrs).where(*_IN_WINDOW))
-_ORDINAL_AT = compiled(
-    select(cdrs.c.ordinal).where(*_IN_WINDOW).order_by(cdrs.c.last_updated_us).limit(1).offset(bindparam("offset"))
-)
+_NUMBERED = compiled(_NUMBERS.where(cdr_numbers.c.number == bindparam("number")))
 
 
-def _page(*where: Any) -> Any:
-    """Rows from an ordinal on, each with its bytes in the version, or else with what they are rendered from."""
-    rendered = (cdr_renderings.c.cdr_id == cdrs.c.id) & (cdr_renderings.c.version == bindparam("version"))
-    return compiled(
-        select(
-            cdrs.c.id,
-            cdr_renderings.c.body,
-            case((cdr_renderings.c.body.is_(None), cdrs.c.body)),
-            cdrs.c.ordinal,
-            cdrs.c.last_updated_us,
-        )
-        .join_from(cdrs, cdr_renderings, rendered, isouter=True)
-        .where(_OF_OWNER, *where, cdrs.c.ordinal >= bindparam("first"), cdrs.c.ordinal <= bindparam("last"))
-        .order_by(cdrs.c.ordinal)
+def _rows(found: Any, cdr_id: Any, ordinal: Any, where: Sequence[Any], *columns: Any) -> Any:
+    """CDRs from an ordinal on, each with its bytes in the version if it was shown."""
+    rendered = (cdr_renderings.c.cdr_id == cdr_id) & (cdr_renderings.c.version == bindparam("version"))
+    return (
+        select(ordinal, cdr_renderings.c.body, *columns)
+        .select_from(found.join(cdr_renderings, rendered, isouter=True))
+        .where(*where, ordinal >= bindparam("first"), ordinal <= bindparam("last"))
+        .order_by(ordinal)
         .limit(bindparam("limit"))
     )
 
 
-_SHOWN = (
-    select(cdr_renderings.c.body)
-    .join_from(cdrs, cdr_renderings, cdr_renderings.c.cdr_id == cdrs.c.id)
-    .where(
-        _OF_OWNER,
-        cdr_renderings.c.version == bindparam("version"),
-        cdrs.c.ordinal >= bindparam("first"),
-        cdrs.c.ordinal <= bindparam("last"),
-    )
-    .order_by(cdrs.c.ordinal)
-    .subquery()
-)
-_COMMA: Any = literal_column("','")  # a constant of the statement: as a parameter it could not be compiled once
-_LIST = cast(func.group_concat(cast(_SHOWN.c.body, Text), _COMMA), LargeBinary)
-_JOINED = compiled(select(func.count(), _LIST).select_from(_SHOWN))
-_PAGE = _page()
-_PAGE_OF_PARTY = _page(_OF_PARTY)
+_UNSEEN = (case((cdr_renderings.c.body.is_(None), cdrs.c.body)), cdrs.c.id, cdrs.c.last_updated_us)
+_OF_ALL = (cdrs.c.id, cdrs.c.ordinal, [_OF_OWNER])
+_OF_ONE_PARTY = (cdr_numbers.c.cdr_id, cdr_numbers.c.ordinal, _OF_PARTY)
+_WITH_BODY = cdr_numbers.join(cdrs, cdrs.c.id == cdr_numbers.c.cdr_id)
+
+
+def _joined(rows: Any) -> Statement:
+    """How many there are, how many of them were shown, the last ordinal, and the bytes of all."""
+    comma: Any = literal_column("','")  # a constant of the statement: as a parameter it could not be compiled once
+    bytes_ = cast(func.group_concat(cast(rows.c.body, Text), comma), LargeBinary)
+    return compiled(select(func.count(), func.count(rows.c.body), func.max(rows.c.ordinal), bytes_).select_from(rows))
+
+
+_PAGE = compiled(_rows(cdrs, *_OF_ALL, *_UNSEEN))
+_PAGE_OF_PARTY = compiled(_rows(_WITH_BODY, *_OF_ONE_PARTY, *_UNSEEN))
+_JOINED = _joined(_rows(cdrs, *_OF_ALL).subquery())
+_JOINED_OF_PARTY = _joined(_rows(cdr_numbers, *_OF_ONE_PARTY).subquery())
 
 
 # What still waits for a partner, or was refused, it has not had, though the bytes are kept since they were sent.
@@ -248,37 +244,50 @@ def list_cdrs(db: sqlite3.Connection, *, limit: int, offset: int) -> list[Cdr]:
 def page_cdrs(
     db: sqlite3.Connection, partner_id: str, party: str | None, version: str, page: PageAsked
 ) -> Page[CdrRow]:
-    from_us, until_us = _window_of(page)
-    first, last = _ordinals_between(db, partner_id, from_us, until_us)
-    if party is None:
-        total = max(0, last - first + 1)
-        begin = first + page.offset
-        statement, scope = _PAGE, {"owner": partner_id}
-    else:
-        scope = {"owner": partner_id, "party": party}
-        window: dict[str, Any] = {"from_us": from_us, "to_us": until_us}
-        total = (_COUNT.one(db, **scope, **window) or (0,))[0]
-        begin = (_ORDINAL_AT.one(db, **scope, **window, offset=page.offset) or (LAST_US,))[0]
-        statement = _PAGE_OF_PARTY
-    if page.after is not None:
-        begin = max(first, page.after + 1)
-    rows = statement.all(db, **scope, version=version, first=begin, last=last, limit=page.limit + 1)
-    ordinals = {row[0]: row[3] for row in rows}
-    return page_of([_parse_row(*row) for row in rows], page, total, lambda row: int(ordinals[row.cdr_id]))
+    span = _find_span(db, partner_id, party, page)
+    statement = _PAGE if party is None else _PAGE_OF_PARTY
+    rows = statement.all(db, version=version, limit=page.limit + 1, **_scope(partner_id, party, span))
+    ordinals = {cdr_id: ordinal for ordinal, _, _, cdr_id, _ in rows}
+    return page_of([_parse_row(*row) for row in rows], page, span.total, lambda row: int(ordinals[row.cdr_id]))
 
 
 def find_joined_cdrs(
-    db: sqlite3.Connection, partner_id: str, version: str, page: PageAsked
+    db: sqlite3.Connection, partner_id: str, party: str | None, version: str, page: PageAsked
 ) -> tuple[Page[CdrRow], bytes] | None:
     """The page in one row: fetching it row by row costs more than all the rest of the request."""
-    first, last = _ordinals_between(db, partner_id, *_window_of(page))
-    begin = first + page.offset if page.after is None else max(first, page.after + 1)
-    end = min(last, begin + page.limit - 1)
-    found = _JOINED.one(db, owner=partner_id, version=version, first=begin, last=end)
-    if found is None or not found[0] or found[0] != end - begin + 1:
+    span = _find_span(db, partner_id, party, page)
+    statement = _JOINED if party is None else _JOINED_OF_PARTY
+    found = statement.one(db, version=version, limit=page.limit, **_scope(partner_id, party, span))
+    if found is None or not found[0] or found[0] != found[1]:
         return None
-    total = max(0, last - first + 1)
-    return Page(items=(), total=total, next_after=end if end < last else None), found[1]
+    _, _, end, joined = found
+    return Page(items=(), total=span.total, next_after=end if end < span.last else None), joined
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The ordinals from the begin of a page to the end of the list, and how many CDRs the list has."""
+
+    begin: int
+    last: int
+    total: int
+
+
+def _scope(partner_id: str, party: str | None, span: _Span) -> dict[str, Any]:
+    scope: dict[str, Any] = {"owner": partner_id, "first": span.begin, "last": span.last}
+    return scope if party is None else scope | {"party": party}
+
+
+def _find_span(db: sqlite3.Connection, owner: str, party: str | None, page: PageAsked) -> _Span:
+    first, last = _ordinals_between(db, owner, *_window_of(page))
+    if party is None:
+        total, begin = max(0, last - first + 1), first + page.offset
+    else:
+        number, _ = _NUMBER_FROM.one(db, owner=owner, party=party, first=first) or (LAST_US, 0)
+        last_number, last = _NUMBER_UNTIL.one(db, owner=owner, party=party, last=last) or (0, 0)
+        total = max(0, last_number - number + 1)
+        _, begin = _NUMBERED.one(db, owner=owner, party=party, number=number + page.offset) or (0, LAST_US)
+    return _Span(begin if page.after is None else max(first, page.after + 1), last, total)
 
 
 def _window_of(page: PageAsked) -> tuple[int, int]:
@@ -292,7 +301,7 @@ def _ordinals_between(db: sqlite3.Connection, owner: str, from_us: int, until_us
     return first[0] if first else LAST_US, last[0] if last else 0
 
 
-def _parse_row(cdr_id: str, rendered: bytes | None, body: str, ordinal: int, last_us: int) -> CdrRow:
+def _parse_row(ordinal: int, rendered: bytes | None, body: str, cdr_id: str, last_us: int) -> CdrRow:
     return CdrRow(cdr_id=cdr_id, body=rendered, cdr=None if rendered is not None else _parse(body, ordinal, last_us))
 
 

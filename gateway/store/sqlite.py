@@ -242,9 +242,9 @@ class SqliteStore:
         return await self._lists.run(cdrs.page_cdrs, partner_id, party, version, page)
 
     async def find_joined_cdrs(
-        self, partner_id: str, version: str, page: PageAsked
+        self, partner_id: str, party: str | None, version: str, page: PageAsked
     ) -> tuple[Page[CdrRow], bytes] | None:
-        return await self._lists.run(cdrs.find_joined_cdrs, partner_id, version, page)
+        return await self._lists.run(cdrs.find_joined_cdrs, partner_id, party, version, page)
 
     async def list_sessions(self, *, limit: int, offset: int = 0, station_id: str | None = None) -> Sequence[Session]:
         return await self._lists.run(sessions.list_sessions, limit=limit, offset=offset, station_id=station_id)

@@ -140,7 +140,21 @@ cdrs = Table(
     UniqueConstraint("session_id", "correction_no"),
 )
 Index("ix_cdrs_ended", cdrs.c.ended_us, cdrs.c.owner)
-Index("ix_cdrs_window", cdrs.c.owner, cdrs.c.last_updated_us, cdrs.c.ordinal, cdrs.c.party)
+Index("ix_cdrs_window", cdrs.c.owner, cdrs.c.last_updated_us, cdrs.c.ordinal)
+Index("ix_cdrs_page", cdrs.c.owner, cdrs.c.ordinal, cdrs.c.id)  # a body has pages of its own: 100 ids lie together here
+
+# A CDR's number among those of its owner by one of our parties, without gaps: a page is found here, and its ids.
+cdr_numbers = Table(
+    "cdr_numbers",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("party", Text, primary_key=True),
+    Column("ordinal", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("cdr_id", Text, nullable=False),
+    UniqueConstraint("owner", "party", "number"),
+    sqlite_with_rowid=False,
+)
 
 cdr_renderings = Table(
     "cdr_renderings",

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 
@@ -295,6 +296,21 @@ async def test_cdrs_can_be_narrowed_to_one_of_our_parties(world: World) -> None:
     assert await ids_on_page(store, str(OURS), window) == (["c-4", "c-5"], 5, 5)
 
 
+async def test_pages_of_one_party_are_what_is_left_of_the_others(world: World) -> None:
+    store = await world.open()
+    await save_cdrs(world, store, 9)
+    for party, numbers in ((OTHER_PARTY, [3, 6, 9]), (OURS, [1, 2, 4, 5, 7, 8])):
+        for first, offset, limit in product((None, 0, 2, 3, 5, 8, 9), (0, 1, 2, 5, 9), (1, 3)):
+            begin = None if first is None else NOON + timedelta(minutes=first)
+            within = [number for number in numbers if first is None or number > first]
+            shown = within[offset : offset + limit]
+            follows = shown[-1] if shown and shown[-1] != within[-1] else None
+
+            found = await ids_on_page(store, str(party), PageAsked(offset=offset, limit=limit, date_from=begin))
+
+            assert found == ([f"c-{number}" for number in shown], len(within), follows)
+
+
 async def test_a_page_has_the_stored_bytes_of_a_cdr_and_the_first_ones_stay(world: World) -> None:
     store = await world.open()
     await save_cdrs(world, store, 2)
@@ -425,19 +441,38 @@ async def test_late_facts_are_kept_and_listed_newest_first(store: SqliteStore) -
     ]
 
 
+async def test_a_page_of_one_party_comes_joined_too(world: World) -> None:
+    store = await world.open()
+    await save_cdrs(world, store, 9)
+    await store.save_cdr_renderings("v", [(f"c-{number}", b"%d" % number) for number in (3, 6)])
+
+    for asked, joined, follows in (
+        (PageAsked(offset=0, limit=2), b"3,6", 6),
+        (PageAsked(offset=1, limit=1), b"6", 6),
+        (PageAsked(offset=1, limit=1, after=3), b"6", 6),
+    ):
+        page, bodies = await store.find_joined_cdrs(PARTNER, str(OTHER_PARTY), "v", asked) or (None, b"")
+        assert page is not None
+        assert (page.total, page.next_after, bodies) == (3, follows, joined)
+    assert await store.find_joined_cdrs(PARTNER, str(OTHER_PARTY), "v", PageAsked(offset=0, limit=3)) is None
+    assert await store.find_joined_cdrs(PARTNER, "NL*NO1", "v", PageAsked(offset=0, limit=3)) is None
+
+
 async def test_a_page_of_cdrs_that_were_all_shown_comes_joined(world: World) -> None:
     store = await world.open()
     await save_cdrs(world, store, 5)
     await store.save_cdr_renderings("v", [(f"c-{number}", f'{{"id":{number}}}'.encode()) for number in range(1, 5)])
 
-    page, joined = await store.find_joined_cdrs(PARTNER, "v", PageAsked(offset=1, limit=2)) or (None, b"")
+    page, joined = await store.find_joined_cdrs(PARTNER, None, "v", PageAsked(offset=1, limit=2)) or (None, b"")
     assert joined == b'{"id":2},{"id":3}'
     assert page is not None
     assert (page.total, page.next_after) == (5, 3)
-    after = await store.find_joined_cdrs(PARTNER, "v", PageAsked(offset=1, limit=1, after=3))
+    after = await store.find_joined_cdrs(PARTNER, None, "v", PageAsked(offset=1, limit=1, after=3))
     assert after is not None
     assert (after[0].next_after, after[1]) == (4, b'{"id":4}')
-    assert await store.find_joined_cdrs(PARTNER, "v", PageAsked(offset=0, limit=5)) is None, "c-5 was not shown yet"
-    assert await store.find_joined_cdrs(PARTNER, "w", PageAsked(offset=0, limit=2)) is None
-    assert await store.find_joined_cdrs("nobody", "v", PageAsked(offset=0, limit=2)) is None
-    assert await store.find_joined_cdrs(PARTNER, "v", PageAsked(offset=9, limit=2)) is None
+    assert await store.find_joined_cdrs(PARTNER, None, "v", PageAsked(offset=0, limit=5)) is None, (
+        "c-5 was not shown yet"
+    )
+    assert await store.find_joined_cdrs(PARTNER, None, "w", PageAsked(offset=0, limit=2)) is None
+    assert await store.find_joined_cdrs("nobody", None, "v", PageAsked(offset=0, limit=2)) is None
+    assert await store.find_joined_cdrs(PARTNER, None, "v", PageAsked(offset=9, limit=2)) is None

@@ -128,9 +128,9 @@ class FakeStore:
         return _page(matching, page)
 
     async def find_joined_cdrs(
-        self, partner_id: str, version: str, page: PageAsked
+        self, partner_id: str, party: str | None, version: str, page: PageAsked
     ) -> tuple[Page[CdrRow], bytes] | None:
-        found = await self.page_cdrs(partner_id, None, version, page)
+        found = await self.page_cdrs(partner_id, party, version, page)
         bodies = [row.body for row in found.items if row.body is not None]
         if not bodies or len(bodies) < len(found.items):
             return None

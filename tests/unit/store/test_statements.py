@@ -47,10 +47,7 @@ ALL = {name: value for module in MODULES for name, value in statements_of(module
 
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_a_statement_is_valid_and_uses_an_index(database: sqlite3.Connection, name: str) -> None:
-    statement = ALL[name]
-    values: list[object] = ["1"] * len(statement.names)
-
-    plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement.text}", values)]
+    plan = plan_of(database, ALL[name])
 
     if name not in READS_A_WHOLE_TABLE:
         # What the statement itself makes (a sub-select, a chain) has its own steps in the plan too.
@@ -60,10 +57,20 @@ def test_a_statement_is_valid_and_uses_an_index(database: sqlite3.Connection, na
 
 
 def test_totals_of_windows_are_counted_without_touching_rows(database: sqlite3.Connection) -> None:
-    for statement in (sessions._COUNT, sessions._COUNT_WINDOW, cdrs._COUNT):
-        values: list[object] = ["1"] * len(statement.names)
-        (step,) = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement.text}", values)]
+    for statement in (sessions._COUNT, sessions._COUNT_WINDOW):
+        (step,) = plan_of(database, statement)
         assert "USING COVERING INDEX" in step
+
+
+def test_joining_a_page_of_cdrs_reads_their_bytes_and_no_body(database: sqlite3.Connection) -> None:
+    (step,) = [step for step in plan_of(database, cdrs._JOINED) if step.startswith("SEARCH cdrs ")]
+    assert "USING COVERING INDEX ix_cdrs_page" in step
+    assert not [step for step in plan_of(database, cdrs._JOINED_OF_PARTY) if step.startswith("SEARCH cdrs ")]
+
+
+def plan_of(database: sqlite3.Connection, statement: Statement) -> list[str]:
+    values: list[object] = ["1"] * len(statement.names)
+    return [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement.text}", values)]
 
 
 def test_parameters_in_another_order_than_the_rows_are_refused() -> None:
