@@ -71,7 +71,10 @@ def _town(plan: Plan, name: str, partners: int, stations: int, receives: tuple[s
     pages = {port: partner.describe_platform(emsp, port) for port, emsp in zip(ports, emsps, strict=True)}
     # Progress is told at once, not once a minute: every update of a session is a delivery.
     settings = {"session_push_interval_s": 0}
-    with running_gateway(plan.folder / name, cores=plan.cores, ocpi=settings) as gateway, Receivers(pages) as receivers:
+    with (
+        running_gateway(plan.folder / name, cores=plan.cores, settings=settings) as gateway,
+        Receivers(pages) as receivers,
+    ):
         gateway.put(f"tariffs/{inventory.TARIFF_ID}", inventory.tariff(COUNTRY_CODE, PARTY_ID))
         names = _station_names(stations)
         for number, start in enumerate(range(0, stations, _EVSES_PER_LOCATION), start=1):

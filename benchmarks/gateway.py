@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,16 +81,18 @@ class Gateway:
 
 
 @contextmanager
-def running_gateway(folder: Path, *, cores: Cores, ocpi: Mapping[str, float] | None = None) -> Iterator[Gateway]:
+def running_gateway(
+    folder: Path, *, cores: Cores, settings: Mapping[str, float] | None = None, parties: Sequence[str] = (PARTY_ID,)
+) -> Iterator[Gateway]:
     """Start a gateway on the store in `folder`, made if it is not there; it accepts unknown stations.
 
-    `ocpi` are further settings of that section.
+    `settings` are further ones of the section `ocpi`; `parties` are those the gateway speaks for.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ports = free_ports(4)
     certificate = issue_certificate(folder)
     config = folder / "config.toml"
-    config.write_text(_render_config(folder / "data", ports, certificate, ocpi or {}))
+    config.write_text(_render_config(folder / "data", ports, certificate, settings or {}, parties))
     command = [sys.executable, "-m", "gateway", "run", "--config", str(config)]
     server = start_server("gateway", command, log=folder / "gateway.log", cores=cores)
     ocpp, tls, ocpi, console = ports
@@ -111,9 +113,19 @@ def running_gateway(folder: Path, *, cores: Cores, ocpi: Mapping[str, float] | N
         server.stop()
 
 
-def _render_config(data_dir: Path, ports: list[int], certificate: Certificate, more: Mapping[str, float]) -> str:
+def _render_config(
+    data_dir: Path,
+    ports: list[int],
+    certificate: Certificate,
+    settings: Mapping[str, float],
+    parties: Sequence[str],
+) -> str:
     ocpp, tls, ocpi, console = ports
-    settings = "\n".join(f"{name} = {value}" for name, value in more.items())
+    more = "\n".join(f"{name} = {value}" for name, value in settings.items())
+    spoken_for = "\n".join(
+        f'[[ocpi.parties]]\ncountry_code = "{COUNTRY_CODE}"\nparty_id = "{party}"\nname = "Voltwerk"'
+        for party in parties
+    )
     return f"""\
 data_dir = "{data_dir}"
 [ocpp]
@@ -127,11 +139,8 @@ key = "{certificate.key}"
 listen = "127.0.0.1:{ocpi}"
 public_url = "http://127.0.0.1:{ocpi}"
 allow_insecure_partners = true
-{settings}
-[[ocpi.parties]]
-country_code = "{COUNTRY_CODE}"
-party_id = "{PARTY_ID}"
-name = "Voltwerk"
+{more}
+{spoken_for}
 [console]
 listen = "127.0.0.1:{console}"
 token = "{_CONSOLE_TOKEN}"

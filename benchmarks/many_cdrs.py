@@ -1,8 +1,9 @@
 """Pages of a partner that has a million CDRs against the same pages of one that has a thousand.
 
 Each of the two has a gateway and a database of its own.  A hundred CDRs are made as always, by stations that charge;
-the others are copies of their rows under ids, times and ordinals of their own, put into the tables at once while the
-gateway is not there.  Their bytes are stored as well, as they are once they were pushed or shown.
+what is measured are copies of their rows under ids, times and ordinals of their own, put into the tables at once while
+the gateway is not there.  Their bytes are stored as well, as they are once they were pushed or shown.  One in ten is of
+another party of ours, so that the list of one party is not that of all.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import random
 import re
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ from uuid import UUID
 import orjson
 
 from benchmarks import pages, partner
-from benchmarks.gateway import running_gateway
+from benchmarks.gateway import PARTY_ID, running_gateway
 from benchmarks.hot_path import sample
 from benchmarks.http_load import fetch_whole, measure_pages
 from benchmarks.load import LoadError
@@ -38,11 +40,13 @@ from benchmarks.report import Results
 from gateway.ocpi.wire import render_time
 from gateway.store.codec import from_us, to_us
 from gateway.store.statements import insert_row
-from gateway.store.tables import cdr_renderings, cdrs
+from gateway.store.tables import cdr_numbers, cdr_renderings, cdrs
 
 FEW = 1_000
 RATIO = "pages.cdrs_million_vs_thousand"
 PER_DAY = 1_000
+OTHER_PARTY_ID = "VWZ"
+ONE_OF_OTHER_IN = 10
 _LIMIT = 100
 _PATHS = 40
 _DAY_US = 86_400_000_000
@@ -55,8 +59,15 @@ class _Shelf:
     """A partner with so many CDRs: where its pages are, by kind."""
 
     count: int
+    kinds: Mapping[str, _Kind]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Pages of one kind; `page` says who asks, and for which of our parties."""
+
     page: Page
-    paths: Mapping[str, Sequence[str]]
+    paths: Sequence[str]
 
 
 def run(plan: Plan, results: Results) -> None:
@@ -66,7 +77,7 @@ def run(plan: Plan, results: Results) -> None:
         shelves = [stack.enter_context(_shelf(plan, count)) for count in (FEW, plan.cdrs)]
         spent: dict[str, list[float]] = {}
         for round_no in range(1, plan.rounds + 1):
-            for kind in shelves[0].paths:
+            for kind in shelves[0].kinds:
                 few, many = (_measure(plan, results, shelf, kind, round_no) for shelf in shelves)
                 spent.setdefault(kind, []).append(many / few)
     for kind, ratios in spent.items():
@@ -76,14 +87,14 @@ def run(plan: Plan, results: Results) -> None:
 
 def _measure(plan: Plan, results: Results, shelf: _Shelf, kind: str, round_no: int) -> float:
     """CPU µs of one page."""
-    page = shelf.page
+    page, paths = shelf.kinds[kind].page, shelf.kinds[kind].paths
     measured = measure_pages(
         page.port,
-        shelf.paths[kind],
+        paths,
         page.headers,
         cpu_ns=page.server.cpu_ns,
         warm_up_s=0.1,
-        seconds=plan.page_window_s / 2,
+        seconds=plan.page_window_s * 0.4,
     )
     subject, server = f"{MANY_CDRS}.{kind}", f"{shelf.count:,}"
     results.samples.append(sample(subject, server, round_no, measured))
@@ -98,7 +109,8 @@ def _measure(plan: Plan, results: Results, shelf: _Shelf, kind: str, round_no: i
 @contextmanager
 def _shelf(plan: Plan, count: int) -> Iterator[_Shelf]:
     folder = plan.folder / f"cdrs-{count}"
-    with running_gateway(folder, cores=plan.cores) as gateway:
+    parties = (PARTY_ID, OTHER_PARTY_ID)
+    with running_gateway(folder, cores=plan.cores, parties=parties) as gateway:
         pages.provision(gateway)
         registered = partner.register(gateway, port=free_ports(1)[0])
         pages.charge(gateway)
@@ -108,10 +120,14 @@ def _shelf(plan: Plan, count: int) -> Iterator[_Shelf]:
     fill(folder / "data" / "gateway.sqlite3", count)
     size_mb = (folder / "data" / "gateway.sqlite3").stat().st_size / 1e6
     print(f"  {count:,} CDRs, {size_mb:,.0f} MB, filled in {time.monotonic() - started:.0f} s", flush=True)
-    with running_gateway(folder, cores=plan.cores) as gateway:
-        page = Page(gateway.server, urlsplit(gateway.ocpi_url).port or 0, page.path.partition("?")[0], page.headers)
-        _await_total(page, count)
-        yield _Shelf(count, page, _choose_paths(page, count))
+    with running_gateway(folder, cores=plan.cores, parties=parties) as gateway:
+        path, port = page.path.partition("?")[0], urlsplit(gateway.ocpi_url).port or 0
+        of_party = Page(gateway.server, port, path, page.headers)
+        headers = {name: value for name, value in page.headers.items() if not name.startswith("OCPI-to")}
+        of_all = Page(gateway.server, port, path, headers)
+        _await_total(of_all, count)
+        _await_total(of_party, count - count // ONE_OF_OTHER_IN)
+        yield _Shelf(count, _choose_kinds(of_all, of_party))
 
 
 def _await_total(page: Page, count: int) -> None:
@@ -130,22 +146,40 @@ def _look(page: Page, path: str) -> tuple[dict[str, str], list[dict[str, str]]]:
 # --- which pages ------------------------------------------------------------------------------------------------------
 
 
-def _choose_paths(page: Page, count: int) -> dict[str, Sequence[str]]:
-    """Many pages of each kind, so that no few of them stay in a cache: by an offset of the client's own and by Link,
-    with and without `date_from`."""
-    chance = random.Random(count)
-    places = {"first": (0, 0), "middle": (0.45, 0.55), "deep": (0.8, 0.89), "last": (1, 1)}
-    quarter = _look(page, f"{page.path}?offset={count // 4}&limit=1")[1][0]["last_updated"]
-    found: dict[str, Sequence[str]] = {}
-    for window, first in (("", 0), (f"date_from={quote(quarter)}&", count // 4)):
-        for place, (least, most) in places.items():
-            room = count - first - _LIMIT
-            offsets = [int(chance.uniform(least, most) * room) for _ in range(_PATHS)]
-            paths = [f"{page.path}?{window}offset={offset}&limit={_LIMIT}" for offset in dict.fromkeys(offsets)]
-            name = f"{place}_from" if window else place
-            found[f"{name}_by_offset"] = paths
-            if place != "first":  # no Link leads there
-                found[f"{name}_by_link"] = [_link_to(page, window, int(path)) for path in dict.fromkeys(offsets)]
+_PLACES: Mapping[str, tuple[float, float]] = {
+    "first": (0, 0),
+    "middle": (0.45, 0.55),
+    "deep": (0.8, 0.89),
+    "last": (1, 1),
+}
+
+
+def _choose_kinds(of_all: Page, of_party: Page) -> dict[str, _Kind]:
+    """By an offset of the client's own and by Link, of all our parties and of one, with and without `date_from`."""
+    kinds = _choose_paths(of_all, "", tuple(_PLACES)) | _choose_paths(
+        of_all, "from_", ("middle", "last"), has_window=True
+    )
+    kinds |= _choose_paths(of_party, "party_", ("middle", "last"))
+    return kinds | _choose_paths(of_party, "party_from_", ("middle",), has_window=True)
+
+
+def _choose_paths(page: Page, prefix: str, places: Sequence[str], *, has_window: bool = False) -> dict[str, _Kind]:
+    """Many pages of each place, so that no few of them stay in a cache."""
+    count = int(_look(page, page.path)[0]["x-total-count"])
+    chance, window, first = random.Random(count), "", 0
+    if has_window:
+        first = count // 4
+        begin = _look(page, f"{page.path}?offset={first}&limit=1")[1][0]["last_updated"]
+        window = f"date_from={quote(begin)}&"
+    found: dict[str, _Kind] = {}
+    for place in places:
+        least, most = _PLACES[place]
+        room = count - first - _LIMIT
+        offsets = list(dict.fromkeys(int(chance.uniform(least, most) * room) for _ in range(_PATHS)))
+        paths = [f"{page.path}?{window}offset={offset}&limit={_LIMIT}" for offset in offsets]
+        found[f"{prefix}{place}_by_offset"] = _Kind(page, paths)
+        if place != "first":  # no Link leads there
+            found[f"{prefix}{place}_by_link"] = _Kind(page, [_link_to(page, window, offset) for offset in offsets])
     return found
 
 
@@ -168,6 +202,7 @@ def fill(database: Path, count: int) -> None:
             db.execute(f"PRAGMA {pragma}")
         templates = _load_templates(db)
         db.execute("DELETE FROM cdrs")
+        db.execute("DELETE FROM cdr_numbers")
         db.execute("DELETE FROM cdr_renderings")
         db.execute("BEGIN")
         made = _make_rows(templates, count, datetime.now(UTC))
@@ -175,10 +210,24 @@ def fill(database: Path, count: int) -> None:
         while rows := list(islice(made, 10_000)):
             db.executemany(insert_cdr.text, [insert_cdr.row(**cdr) for cdr, _ in rows])
             db.executemany(insert_rendering.text, [insert_rendering.row(**rendering) for _, rendering in rows])
+        _number(db)
         db.execute("COMMIT")
         db.execute("PRAGMA journal_mode=WAL")
     finally:
         db.close()
+
+
+def _number(db: sqlite3.Connection) -> None:
+    """Count the CDRs of each party."""
+    insert = insert_row(cdr_numbers)
+    numbers: Counter[str] = Counter()
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for owner, party, ordinal, cdr_id in db.execute("SELECT owner, party, ordinal, id FROM cdrs ORDER BY ordinal"):
+            numbers[party] += 1
+            yield insert.row(owner=owner, party=party, ordinal=ordinal, number=numbers[party], cdr_id=cdr_id)
+
+    db.executemany(insert.text, list(rows()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +264,7 @@ def _cut(cdr: Mapping[str, Any], rendering: Mapping[str, Any]) -> _Template:
 
 
 def _is_of_visit(at_us: int, cdr: Mapping[str, Any]) -> bool:
-    return abs(at_us - cdr["ended_us"]) < 2 * _DAY_US
+    return abs(at_us - int(cdr["ended_us"])) < 2 * _DAY_US
 
 
 def _make_rows(
@@ -246,19 +295,21 @@ def _copy(
     shown = [
         (changed.get(part) or _shifted(part, shift_days)) if n % 2 else part for n, part in enumerate(template.shown)
     ]
+    party_id = PARTY_ID if ordinal % ONE_OF_OTHER_IN else OTHER_PARTY_ID
     cdr = {
         **known,
         "id": cdr_id,
         "session_id": session_id,
         "ordinal": ordinal,
+        "party": known["party"].replace(PARTY_ID, party_id),
         "last_updated_us": billed_us,
-        "body": "".join(body),
+        "body": "".join(body).replace(PARTY_ID, party_id),
         "ended_us": known["ended_us"] + shift_us,
     }
     return cdr, {
         **template.rendering,
         "cdr_id": cdr_id,
-        "body": "".join(shown).encode(),
+        "body": "".join(shown).replace(PARTY_ID, party_id).encode(),
         "shown_us": billed_us + 1_000_000,
     }
 
