@@ -1,7 +1,7 @@
 """Telling partners: what waits in the outbox goes to their receivers, lane by lane, each partner by itself.
 
-Woken by what the store publishes and by one timer for what is to be tried again; nobody polls.  A delivery is composed
-when it is sent, so a partner that was down for a day gets the present, not the past.
+Woken by what the store publishes and by a timer per partner for what is to be tried again; nobody polls.  A delivery is
+composed when it is sent, so a partner that was down for a day gets the present, not the past.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class _Desk:
     paused_until: datetime | None = None
     trouble: PartnerAnswer | None = None
     outbound_token: str | None = None
+    timer: asyncio.TimerHandle | None = None
 
     @property
     def limit(self) -> int:
@@ -109,7 +110,6 @@ class Deliveries:
         self._first_pause = first_pause
         self._desks: dict[str, _Desk] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
         self._is_open = False
 
     async def begin(self) -> None:
@@ -119,13 +119,14 @@ class Deliveries:
             if delivery.state is not DeliveryState.REFUSED:
                 self._outbox.note_waiting(delivery.subject)
         self._is_open = True
-        self._pump_all()
+        for partner_id in list(self._desks):
+            self._pump(partner_id)
 
     async def stop(self) -> None:
         """Send nothing more; what is under way is sent again after the next start."""
         self._is_open = False
-        if self._timer is not None:
-            self._timer.cancel()
+        for desk in self._desks.values():
+            _stop_timer(desk)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -138,14 +139,12 @@ class Deliveries:
                 self._put(change.delivery)
                 woken.add(change.delivery.partner_id)
             elif isinstance(change, DropDeliveries):
-                self._desks.pop(change.partner_id, None)
+                _stop_timer(self._desks.pop(change.partner_id, None))
             elif isinstance(change, SavePartner):
                 self._on_partner(change.partner)
                 woken.add(change.partner.id)
         for partner_id in woken:
             self._pump(partner_id)
-        if woken:
-            self._set_timer()
 
     # --- the operator's side --------------------------------------------------------------------------------------
 
@@ -247,20 +246,23 @@ class Deliveries:
 
     # --- sending --------------------------------------------------------------------------------------------------
 
-    def _pump_all(self) -> None:
-        self._timer = None
-        for partner_id in list(self._desks):
-            self._pump(partner_id)
-        self._set_timer()
-
     def _pump(self, partner_id: str) -> None:
-        """Begin what is due: a few at once, one alone while the partner is down."""
+        """Begin what is due, a few at once, one alone while the partner is down; and wake up for what is due later."""
         desk = self._desks.get(partner_id)
-        if not self._is_open or desk is None or not self._may_send(partner_id):
+        if desk is None:
+            return
+        _stop_timer(desk)
+        if not self._is_open or not self._may_send(partner_id):
             return
         now = self._clock.now()
-        if desk.paused_until is not None and now < desk.paused_until:
-            return
+        if desk.paused_until is None or now >= desk.paused_until:
+            self._begin_due(partner_id, desk, now)
+        wakes_at = _wakes_at(desk)
+        if wakes_at is not None:
+            wait_s = max(0.0, (wakes_at - now).total_seconds())
+            desk.timer = asyncio.get_running_loop().call_later(wait_s, self._pump, partner_id)
+
+    def _begin_due(self, partner_id: str, desk: _Desk, now: datetime) -> None:
         while len(desk.in_flight) < desk.limit:
             lane = next(iter(desk.agenda.take_due(now)), None)
             if lane is None:
@@ -273,18 +275,6 @@ class Deliveries:
     def _may_send(self, partner_id: str) -> bool:
         partner = self._partners.find(partner_id)
         return partner is not None and partner.status is PartnerStatus.REGISTERED
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if not self._is_open:
-            return
-        desks = [desk for partner_id, desk in self._desks.items() if self._may_send(partner_id)]
-        moments = [moment for desk in desks if (moment := _wakes_at(desk)) is not None]
-        if moments:
-            wait_s = max(0.0, (min(moments) - self._clock.now()).total_seconds())
-            self._timer = asyncio.get_running_loop().call_later(wait_s, self._pump_all)
 
     async def _run(self, partner_id: str, desk: _Desk, lane: str) -> None:
         try:
@@ -301,7 +291,6 @@ class Deliveries:
                 del desk.lanes[lane]
             self._plan(desk, lane)
             self._pump(partner_id)
-            self._set_timer()
 
     async def _deliver(self, partner: Partner, desk: _Desk, lane: str) -> None:
         """Send the next delivery of a lane and do what the answer asks for."""
@@ -426,6 +415,12 @@ class Deliveries:
 def _is_same(known: Delivery | None, sent: Delivery) -> bool:
     """Did nothing change while it was sent?"""
     return known is not None and (known.no, known.generation) == (sent.no, sent.generation)
+
+
+def _stop_timer(desk: _Desk | None) -> None:
+    if desk is not None and desk.timer is not None:
+        desk.timer.cancel()
+        desk.timer = None
 
 
 def _wakes_at(desk: _Desk) -> datetime | None:
