@@ -206,7 +206,7 @@ def fill(database: Path, count: int) -> None:
         db.execute("DELETE FROM cdr_renderings")
         db.execute("BEGIN")
         made = _make_rows(templates, count, datetime.now(UTC))
-        insert_cdr, insert_rendering = insert_row(cdrs, without=["created_no"]), insert_row(cdr_renderings)
+        insert_cdr, insert_rendering = insert_row(cdrs), insert_row(cdr_renderings)
         while rows := list(islice(made, 10_000)):
             db.executemany(insert_cdr.text, [insert_cdr.row(**cdr) for cdr, _ in rows])
             db.executemany(insert_rendering.text, [insert_rendering.row(**rendering) for _, rendering in rows])
@@ -223,9 +223,9 @@ def _number(db: sqlite3.Connection) -> None:
     numbers: Counter[str] = Counter()
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        for owner, party, ordinal, cdr_id in db.execute("SELECT owner, party, ordinal, id FROM cdrs ORDER BY ordinal"):
+        for owner, party, ordinal, cdr_no in db.execute("SELECT owner, party, ordinal, created_no FROM cdrs"):
             numbers[party] += 1
-            yield insert.row(owner=owner, party=party, ordinal=ordinal, number=numbers[party], cdr_id=cdr_id)
+            yield insert.row(owner=owner, party=party, ordinal=ordinal, number=numbers[party], cdr_no=cdr_no)
 
     db.executemany(insert.text, list(rows()))
 
@@ -244,9 +244,9 @@ def _load_templates(db: sqlite3.Connection) -> list[_Template]:
     """In the order of the ordinals."""
     db.row_factory = sqlite3.Row
     rows = [dict(row) for row in db.execute("SELECT * FROM cdrs ORDER BY ordinal")]
-    shown = {row["cdr_id"]: dict(row) for row in db.execute("SELECT * FROM cdr_renderings")}
+    shown = {row["cdr_no"]: dict(row) for row in db.execute("SELECT * FROM cdr_renderings")}
     db.row_factory = None
-    return [_cut(row, shown[row["id"]]) for row in rows]
+    return [_cut(row, shown[row["created_no"]]) for row in rows]
 
 
 def _cut(cdr: Mapping[str, Any], rendering: Mapping[str, Any]) -> _Template:
@@ -298,6 +298,7 @@ def _copy(
     party_id = PARTY_ID if ordinal % ONE_OF_OTHER_IN else OTHER_PARTY_ID
     cdr = {
         **known,
+        "created_no": ordinal,
         "id": cdr_id,
         "session_id": session_id,
         "ordinal": ordinal,
@@ -308,7 +309,7 @@ def _copy(
     }
     return cdr, {
         **template.rendering,
-        "cdr_id": cdr_id,
+        "cdr_no": ordinal,
         "body": "".join(shown).replace(PARTY_ID, party_id).encode(),
         "shown_us": billed_us + 1_000_000,
     }

@@ -33,11 +33,15 @@ _CDR = ObjectCodec(Cdr, columns=frozenset({"ordinal", "last_updated"}))
 _OF_OWNER = cdrs.c.owner == bindparam("owner")
 _OF_PARTY = (cdr_numbers.c.owner == bindparam("owner"), cdr_numbers.c.party == bindparam("party"))
 _INSERT = insert_row(cdrs, without=["created_no"])
+_KEPT: Any = ("cdr_no", "version", "body", "shown_us")
 _KEEP_RENDERING = compiled(
     sqlite.insert(cdr_renderings)
-    .values({name: bindparam(name) for name in ("cdr_id", "version", "body", "shown_us")})
+    .from_select(
+        _KEPT,
+        select(cdrs.c.created_no, *(bindparam(name) for name in _KEPT[1:])).where(cdrs.c.id == bindparam("cdr_id")),
+    )
     .on_conflict_do_nothing(),
-    *("cdr_id", "version", "body", "shown_us"),
+    *(*_KEPT[1:], "cdr_id"),
 )
 _LAST = compiled(
     select(cdrs.c.ordinal, cdrs.c.last_updated_us).where(_OF_OWNER).order_by(cdrs.c.ordinal.desc()).limit(1)
@@ -84,9 +88,9 @@ def apply_cdr(tx: Transaction, change: SaveCdr, body: str) -> SaveCdr:
         body=body,
         ended_us=to_us(cdr.ended_at),
     )
-    tx.insert(_INSERT, row, f"CDR {cdr.id}, or one for session {cdr.session_id},")
+    cdr_no = tx.insert(_INSERT, row, f"CDR {cdr.id}, or one for session {cdr.session_id},")
     last_number, _ = _LAST_NUMBER.one(tx.db, owner=owner, party=party) or (0, 0)
-    _INSERT_NUMBER.run(tx.db, owner=owner, party=party, ordinal=saved.ordinal, number=last_number + 1, cdr_id=cdr.id)
+    _INSERT_NUMBER.run(tx.db, owner=owner, party=party, ordinal=saved.ordinal, number=last_number + 1, cdr_no=cdr_no)
     tx.cdrs_made += 1
     return SaveCdr(saved)
 
@@ -111,7 +115,7 @@ def prepare_renderings(change: KeepCdrRenderings) -> tuple[None, int]:
 
 def apply_renderings(tx: Transaction, change: KeepCdrRenderings, _: None) -> KeepCdrRenderings:
     tx.db.executemany(
-        _KEEP_RENDERING.text, [(cdr_id, change.version, body, tx.now_us) for cdr_id, body in change.bodies]
+        _KEEP_RENDERING.text, [(change.version, body, tx.now_us, cdr_id) for cdr_id, body in change.bodies]
     )
     return change
 
@@ -142,9 +146,9 @@ _NUMBER_UNTIL = compiled(
 _NUMBERED = compiled(_NUMBERS.where(cdr_numbers.c.number == bindparam("number")))
 
 
-def _rows(found: Any, cdr_id: Any, ordinal: Any, where: Sequence[Any], *columns: Any) -> Any:
+def _rows(found: Any, cdr_no: Any, ordinal: Any, where: Sequence[Any], *columns: Any) -> Any:
     """CDRs from an ordinal on, each with its bytes in the version if it was shown."""
-    rendered = (cdr_renderings.c.cdr_id == cdr_id) & (cdr_renderings.c.version == bindparam("version"))
+    rendered = (cdr_renderings.c.cdr_no == cdr_no) & (cdr_renderings.c.version == bindparam("version"))
     return (
         select(ordinal, cdr_renderings.c.body, *columns)
         .select_from(found.join(cdr_renderings, rendered, isouter=True))
@@ -155,9 +159,9 @@ def _rows(found: Any, cdr_id: Any, ordinal: Any, where: Sequence[Any], *columns:
 
 
 _UNSEEN = (case((cdr_renderings.c.body.is_(None), cdrs.c.body)), cdrs.c.id, cdrs.c.last_updated_us)
-_OF_ALL = (cdrs.c.id, cdrs.c.ordinal, [_OF_OWNER])
-_OF_ONE_PARTY = (cdr_numbers.c.cdr_id, cdr_numbers.c.ordinal, _OF_PARTY)
-_WITH_BODY = cdr_numbers.join(cdrs, cdrs.c.id == cdr_numbers.c.cdr_id)
+_OF_ALL = (cdrs.c.created_no, cdrs.c.ordinal, [_OF_OWNER])
+_OF_ONE_PARTY = (cdr_numbers.c.cdr_no, cdr_numbers.c.ordinal, _OF_PARTY)
+_WITH_BODY = cdr_numbers.join(cdrs, cdrs.c.created_no == cdr_numbers.c.cdr_no)
 
 
 def _joined(rows: Any) -> Statement:
@@ -185,7 +189,7 @@ _BILLED = compiled(
         cdrs.c.body,
         cdrs.c.ordinal,
         cdrs.c.last_updated_us,
-        exists().where(cdr_renderings.c.cdr_id == cdrs.c.id),
+        exists().where(cdr_renderings.c.cdr_no == cdrs.c.created_no),
         _PUSH_STATE,
     )
     .where(cdrs.c.ended_us >= bindparam("from_us"), cdrs.c.ended_us < bindparam("to_us"))
@@ -193,7 +197,8 @@ _BILLED = compiled(
 )
 _RENDERINGS = compiled(
     select(cdr_renderings.c.version, cdr_renderings.c.shown_us, cdr_renderings.c.body)
-    .where(cdr_renderings.c.cdr_id == bindparam("cdr_id"))
+    .join_from(cdrs, cdr_renderings, cdr_renderings.c.cdr_no == cdrs.c.created_no)
+    .where(cdrs.c.id == bindparam("cdr_id"))
     .order_by(cdr_renderings.c.version)
 )
 

@@ -141,9 +141,8 @@ cdrs = Table(
 )
 Index("ix_cdrs_ended", cdrs.c.ended_us, cdrs.c.owner)
 Index("ix_cdrs_window", cdrs.c.owner, cdrs.c.last_updated_us, cdrs.c.ordinal)
-Index("ix_cdrs_page", cdrs.c.owner, cdrs.c.ordinal, cdrs.c.id)  # a body has pages of its own: 100 ids lie together here
 
-# A CDR's number among those of its owner by one of our parties, without gaps: a page is found here, and its ids.
+# A CDR's number among those of its owner by one of our parties, without gaps: a page of them is found here.
 cdr_numbers = Table(
     "cdr_numbers",
     metadata,
@@ -151,15 +150,17 @@ cdr_numbers = Table(
     Column("party", Text, primary_key=True),
     Column("ordinal", BigInteger, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
-    Column("cdr_id", Text, nullable=False),
+    Column("cdr_no", BigInteger, nullable=False),
     UniqueConstraint("owner", "party", "number"),
     sqlite_with_rowid=False,
 )
 
+# By `created_no`, which every index of `cdrs` has and which rises: so what makes a page lies together, and none of the
+# bodies of `cdrs`, which fill pages of their own, is touched.
 cdr_renderings = Table(
     "cdr_renderings",
     metadata,
-    Column("cdr_id", Text, primary_key=True),
+    Column("cdr_no", BigInteger, primary_key=True, autoincrement=False),
     Column("version", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
     Column("shown_us", BigInteger),  # not known of those shown before this was kept

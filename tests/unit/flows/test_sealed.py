@@ -18,8 +18,8 @@ from tests.unit.flows.words import LOCATION, OTHER_CARD, TARIFF, TOKEN, energy_p
 def stored_bytes(stage: Stage, cdr_id: str) -> list[tuple[Any, ...]]:
     """The row of a bill and the bytes in which partners saw it."""
     with closing(sqlite3.connect(stage.folder / "gateway.db")) as database:
-        rows = database.execute("SELECT * FROM cdrs WHERE id = ?", (cdr_id,)).fetchall()
-        return rows + database.execute("SELECT * FROM cdr_renderings WHERE cdr_id = ?", (cdr_id,)).fetchall()
+        (row,) = database.execute("SELECT created_no, * FROM cdrs WHERE id = ?", (cdr_id,)).fetchall()
+        return [row, *database.execute("SELECT * FROM cdr_renderings WHERE cdr_no = ?", row[:1])]
 
 
 async def happen(stage: Stage, what: str, cdr_id: str) -> None:

@@ -64,7 +64,7 @@ def test_totals_of_windows_are_counted_without_touching_rows(database: sqlite3.C
 
 def test_joining_a_page_of_cdrs_reads_their_bytes_and_no_body(database: sqlite3.Connection) -> None:
     (step,) = [step for step in plan_of(database, cdrs._JOINED) if step.startswith("SEARCH cdrs ")]
-    assert "USING COVERING INDEX ix_cdrs_page" in step
+    assert "USING COVERING INDEX" in step
     assert not [step for step in plan_of(database, cdrs._JOINED_OF_PARTY) if step.startswith("SEARCH cdrs ")]
 
 
