@@ -64,6 +64,14 @@ def visible_tariffs(catalog: Catalog, party: PartyId | None) -> Sequence[Tariff]
     return [tariff for tariff in catalog.tariffs.values() if party is None or party == tariff.party]
 
 
+def named_tariffs(catalog: Catalog, item: Location | Evse | Connector) -> Sequence[Tariff]:
+    """The tariffs that the plugs of an object name."""
+    evses = item.evses if isinstance(item, Location) else (item,)
+    plugs = [plug for one in evses for plug in (one.connectors if isinstance(one, Evse) else (one,))]
+    names = dict.fromkeys(name for plug in plugs for name in plug.tariff_ids)
+    return [catalog.tariffs[name] for name in names if name in catalog.tariffs]
+
+
 def without_tariffs(location: Location, hidden: frozenset[str]) -> Location:
     """The location with connectors that name no hidden tariff: a partner could not read it."""
     if not hidden:
@@ -72,6 +80,8 @@ def without_tariffs(location: Location, hidden: frozenset[str]) -> Location:
 
 
 def evse_without_tariffs(evse: Evse, hidden: frozenset[str]) -> Evse:
+    if not hidden:
+        return evse
     return replace(evse, connectors=tuple(connector_without_tariffs(plug, hidden) for plug in evse.connectors))
 
 

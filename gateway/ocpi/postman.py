@@ -18,7 +18,13 @@ from gateway.flows.letters import Idiom
 from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import find_endpoint
 from gateway.flows.withheld import WithheldBook
-from gateway.ocpi.catalog import Catalog, connector_without_tariffs, evse_without_tariffs, without_tariffs
+from gateway.ocpi.catalog import (
+    Catalog,
+    connector_without_tariffs,
+    evse_without_tariffs,
+    named_tariffs,
+    without_tariffs,
+)
 from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.renderings import Renderings, find_hidden_tariffs
 from gateway.ocpi.version import Version
@@ -74,7 +80,7 @@ class OcpiPostman:
             return spoken.render_cdr(item)
         if isinstance(item, Tariff):
             return spoken.render_tariff(item)
-        hidden = find_hidden_tariffs(self._renderings, spoken, self._catalog.tariffs.values())
+        hidden = find_hidden_tariffs(self._renderings, spoken, named_tariffs(self._catalog, item))
         if isinstance(item, Location):
             return spoken.render_location(without_tariffs(item, hidden))
         if isinstance(item, Evse):
