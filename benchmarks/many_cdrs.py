@@ -205,7 +205,7 @@ def fill(database: Path, count: int) -> None:
         db.execute("DELETE FROM cdr_numbers")
         db.execute("DELETE FROM cdr_renderings")
         db.execute("BEGIN")
-        made = _make_rows(templates, count, datetime.now(UTC))
+        made = _make_rows(templates, count)
         insert_cdr, insert_rendering = insert_row(cdrs), insert_row(cdr_renderings)
         while rows := list(islice(made, 10_000)):
             db.executemany(insert_cdr.text, [insert_cdr.row(**cdr) for cdr, _ in rows])
@@ -267,12 +267,12 @@ def _is_of_visit(at_us: int, cdr: Mapping[str, Any]) -> bool:
     return abs(at_us - int(cdr["ended_us"])) < 2 * _DAY_US
 
 
-def _make_rows(
-    templates: Sequence[_Template], count: int, now: datetime
-) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """The rows of CDRs and of their bytes: visits of each day, billed over the day after."""
+def _make_rows(templates: Sequence[_Template], count: int) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The rows of CDRs and of their bytes: visits of each day, billed over the day after, the last the day before
+    those they are copied from."""
     chance = random.Random(count)
-    today_us = _us_of(now.date().isoformat())
+    last_us = templates[-1].cdr["last_updated_us"]
+    today_us = last_us - last_us % _DAY_US
     days = -(-count // PER_DAY)
     for ordinal in range(1, count + 1):
         day, of_day = divmod(ordinal - 1, PER_DAY)
