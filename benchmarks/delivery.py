@@ -27,7 +27,8 @@ from benchmarks.receivers import Pushed, Receivers
 from benchmarks.report import GATEWAY, Results, Sample
 
 RATIO = f"{DELIVERY}.partner_down_p99"
-CHANGES_PER_S, PARTNERS, STATIONS = 20, 20, 40
+CHANGES_PER_S, PARTNERS = 20, 20
+STATIONS = 80  # each in its turn every four seconds: a plug that changes every other second is told of more rarely
 UPDATES_PER_S, SESSION_PARTNERS, SESSIONS_EACH = 300, 10, 10
 DOWN_ROUNDS = 3
 _EVSES_PER_LOCATION = 4
@@ -157,7 +158,8 @@ def _measure_partner_down(plan: Plan, results: Results, town: _Town) -> None:
                 results.samples.append(found)
                 p99[is_down].append(found.p99_ms or 0)
         load.close()
-    results.others[RATIO] = median(down / up for down, up in zip(p99[True], p99[False], strict=True))
+    # What else runs on the machine only adds to a p99; what the failure does is in all of them: so the least counts.
+    results.others[RATIO] = min(p99[True]) / min(p99[False])
 
 
 def _begin_sessions(load: Load, town: _Town) -> dict[Station, Iterator[Call]]:
