@@ -13,6 +13,8 @@ LONGEST_PAUSE = timedelta(minutes=15)
 LONGEST_PAUSE_ASKED = timedelta(hours=1)
 """A partner may ask for a longer pause than we would make, but not put us off for days."""
 UNKNOWN_LOCATION = 2003  # OCPI 2.2.1 status_codes 5.2
+RESULTS_TRIED_FOR = timedelta(hours=1)
+"""Whoever ordered something waits for minutes, and later wants to know what became of it; not for days."""
 SEALED_WITHIN = timedelta(seconds=10)
 STATUS_SETTLES = timedelta(seconds=2)
 """A plug that flaps is told of at most once in this time; what it says last is always told."""
@@ -26,6 +28,7 @@ _RANKS: Mapping[DeliveryKind, int] = {
     DeliveryKind.TARIFF: 0,
     DeliveryKind.SESSION: 0,
     DeliveryKind.CDR: 1,
+    DeliveryKind.RESULT: 0,
 }
 
 
@@ -42,14 +45,14 @@ class Verdict(StrEnum):
     REFUSED = "REFUSED"
 
 
-def judge_answer(method: str, answer: PartnerAnswer, *, is_bill: bool = False) -> Verdict:
+def judge_answer(method: str, answer: PartnerAnswer, *, is_bill: bool = False, is_result: bool = False) -> Verdict:
     """What an answer to a PUT, PATCH, POST or DELETE means.
 
     A failure in either layer is one.  OCPI 2.2.1 status_codes 5.1 to 5.4; a bill that "is there already" (409) was
-    delivered, and so is the end of a tariff that is not there.
+    delivered, and so is the end of a tariff that is not there.  Many take a result without a word of OCPI.
     """
     http, code = answer.http_status, answer.status_code
-    if 200 <= http < 300 and code is not None and 1000 <= code < 2000:
+    if 200 <= http < 300 and (1000 <= code < 2000 if code is not None else is_result):
         return Verdict.DELIVERED
     if http in (401, 403):
         return Verdict.SUSPENDED
@@ -77,6 +80,11 @@ def find_pause(failures: int, answer: PartnerAnswer, first: timedelta, permille:
     if answer.retry_after_s is None:
         return pause
     return max(pause, min(timedelta(seconds=answer.retry_after_s), LONGEST_PAUSE_ASKED))
+
+
+def is_worth_trying(delivery: Delivery, now: datetime) -> bool:
+    """May what failed be tried again?  A result is of no use any more after a while."""
+    return delivery.subject.kind is not DeliveryKind.RESULT or now - delivery.created_at < RESULTS_TRIED_FOR
 
 
 def choose_next(waiting: Iterable[Delivery]) -> tuple[Delivery, tuple[Delivery, ...]] | None:

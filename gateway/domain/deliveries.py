@@ -18,12 +18,15 @@ class DeliveryKind(StrEnum):
     TARIFF = "TARIFF"
     SESSION = "SESSION"
     CDR = "CDR"
+    RESULT = "RESULT"
+    """Of what the partner asked for: see `domain.callbacks`."""
 
 
 class DeliveryState(StrEnum):
     QUEUED = "QUEUED"
     SENDING = "SENDING"
-    """A CDR that was handed to the network: whether it arrived shows when it is sent again, with the same bytes."""
+    """A CDR or a result that was handed to the network: whether it arrived shows when it is sent again, with the same
+    bytes."""
     REFUSED = "REFUSED"
     """The partner will not have it: it waits for the operator, and nothing waits for it."""
 
@@ -33,7 +36,7 @@ class Subject:
     """The object of a delivery: ids, never its content.
 
     Deliveries of one partner with the same `lane` go one after the other: those of a session and its bills (`lane_id`
-    is the session's id), those of a location and its parts, those of a tariff.
+    is the session's id), those of a location and its parts, those of a tariff; a result goes by itself.
     """
 
     kind: DeliveryKind
@@ -66,6 +69,10 @@ def bill_subject(session_id: str, cdr_id: str) -> Subject:
     return Subject(kind=DeliveryKind.CDR, lane_id=session_id, object_id=cdr_id)
 
 
+def result_subject(callback_id: str) -> Subject:
+    return Subject(kind=DeliveryKind.RESULT, lane_id=callback_id, object_id=callback_id)
+
+
 def location_subject(location_id: str) -> Subject:
     return Subject(kind=DeliveryKind.LOCATION, lane_id=location_id, object_id=location_id)
 
@@ -78,7 +85,11 @@ LANES = {
     DeliveryKind.TARIFF: "tariff",
     DeliveryKind.SESSION: "session",
     DeliveryKind.CDR: "session",
+    DeliveryKind.RESULT: "result",
 }
+
+POSTED = frozenset({DeliveryKind.CDR, DeliveryKind.RESULT})
+"""What is posted, never merges, and goes out with the same bytes each time."""
 
 MODULES = {
     DeliveryKind.LOCATION: "locations",
@@ -88,6 +99,7 @@ MODULES = {
     DeliveryKind.TARIFF: "tariffs",
     DeliveryKind.SESSION: "sessions",
     DeliveryKind.CDR: "cdrs",
+    DeliveryKind.RESULT: "commands",
 }
 """The module whose receiver interface a partner must have (OCPI 2.2.1 version_information_endpoint 6.2.2)."""
 
@@ -136,14 +148,18 @@ class CdrReceipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A request to a partner's receiver: what to do with the object of `owner` behind these ids.
+    """A request to a partner's receiver: what to do with the object of `owner` (None: no party's) behind these ids.
 
-    `path` is below the module's endpoint; `to` is the party addressed; `body` is JSON, rendered or ready.
+    `path` is below the module's endpoint; `to` is the party addressed; `body` is JSON, rendered or ready.  A result goes
+    to the `url` that the partner gave, in the `version` in which it asked and under its `correlation_id`.
     """
 
     method: str
     module: str
-    owner: PartyId
+    owner: PartyId | None
     to: PartyId | None
     path: tuple[str, ...] = ()
     body: dict[str, Any] | bytes | None = None
+    url: str | None = None
+    version: str | None = None
+    correlation_id: str | None = None

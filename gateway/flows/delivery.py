@@ -13,8 +13,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.core.delivery import Verdict, choose_next, find_due, find_pause, judge_answer
+from gateway.core.delivery import Verdict, choose_next, find_due, find_pause, is_worth_trying, judge_answer
+from gateway.domain.callbacks import CallbackState
 from gateway.domain.deliveries import (
+    POSTED,
     CdrReceipt,
     Delivery,
     DeliveryKind,
@@ -39,6 +41,7 @@ from gateway.ports import (
     MarkSending,
     PageAsked,
     RefuseDelivery,
+    SaveCallback,
     SaveCdrReceipt,
     SavePartner,
     SettleDelivery,
@@ -66,8 +69,10 @@ class Standing:
 
 @dataclass(slots=True, eq=False)
 class _Desk:
-    """One partner's lanes, and how it has answered of late."""
+    """Some of one partner's lanes, and how it has answered to them of late."""
 
+    partner_id: str
+    is_of_results: bool
     lanes: dict[str, dict[Subject, Delivery]] = field(default_factory=dict)
     agenda: Agenda = field(default_factory=Agenda)
     in_flight: set[str] = field(default_factory=set)
@@ -108,7 +113,7 @@ class Deliveries:
         self._clock = clock
         self._chance = chance
         self._first_pause = first_pause
-        self._desks: dict[str, _Desk] = {}
+        self._desks: dict[tuple[str, bool], _Desk] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_open = False
 
@@ -119,8 +124,8 @@ class Deliveries:
             if delivery.state is not DeliveryState.REFUSED:
                 self._outbox.note_waiting(delivery.subject)
         self._is_open = True
-        for partner_id in list(self._desks):
-            self._pump(partner_id)
+        for desk in list(self._desks.values()):
+            self._pump(desk)
 
     async def stop(self) -> None:
         """Send nothing more; what is under way is sent again after the next start."""
@@ -139,21 +144,25 @@ class Deliveries:
                 self._put(change.delivery)
                 woken.add(change.delivery.partner_id)
             elif isinstance(change, DropDeliveries):
-                _stop_timer(self._desks.pop(change.partner_id, None))
+                for desk in self._desks_of(change.partner_id):
+                    _stop_timer(self._desks.pop((desk.partner_id, desk.is_of_results)))
             elif isinstance(change, SavePartner):
                 self._on_partner(change.partner)
                 woken.add(change.partner.id)
         for partner_id in woken:
-            self._pump(partner_id)
+            for desk in self._desks_of(partner_id):
+                self._pump(desk)
 
     # --- the operator's side --------------------------------------------------------------------------------------
 
     def standing(self, partner_id: str) -> Standing:
         """Raises NotFoundError."""
         self._partners.load(partner_id)
-        desk = self._desks.get(partner_id, _Desk())
+        desks = self._desks_of(partner_id)
+        rows = (row for desk in desks for lane in desk.lanes.values() for row in lane.values())
+        desk = max(desks, key=lambda desk: desk.failures, default=_Desk(partner_id, False))
         return Standing(
-            deliveries=sorted((row for lane in desk.lanes.values() for row in lane.values()), key=lambda row: row.no),
+            deliveries=sorted(rows, key=lambda row: row.no),
             is_suspended=desk.is_suspended,
             failures=desk.failures,
             paused_until=desk.paused_until,
@@ -165,7 +174,7 @@ class Deliveries:
         found = next((row for row in self.standing(partner_id).deliveries if row.no == no), None)
         if found is None:
             raise NotFoundError(f"no delivery {no} waits for this partner")
-        self._resume(self._desk(partner_id))
+        self._resume(self._desk(partner_id, found.subject))
         (saved,) = await self._store.commit([Enqueue(replace(found, due_at=self._clock.now()))])
         assert isinstance(saved, Enqueue)
         log.info("delivery sent again by the operator", partner_id=partner_id, kind=found.subject.kind, no=no)
@@ -183,7 +192,8 @@ class Deliveries:
         rows = list(self._outbox.resync(partner))
         if bills_from is not None and "cdrs" in modules:
             rows += await self._list_bills(partner, bills_from)
-        self._resume(self._desk(partner_id))
+        for desk in self._desks_of(partner_id):
+            self._resume(desk)
         await self._store.commit(rows, bulk=True)
         log.info("resync of partner begun", partner_id=partner_id, deliveries=len(rows))
         return len(rows)
@@ -204,15 +214,21 @@ class Deliveries:
 
     # --- lanes ----------------------------------------------------------------------------------------------------
 
-    def _desk(self, partner_id: str) -> _Desk:
-        desk = self._desks.get(partner_id)
+    def _desk(self, partner_id: str, subject: Subject) -> _Desk:
+        """Results have a desk of their own: who waits for one must not wait because of an object that fails, and a URL
+        for results that leads nowhere must not hold the objects up."""
+        key = (partner_id, subject.kind is DeliveryKind.RESULT)
+        desk = self._desks.get(key)
         if desk is None:
             partner = self._partners.find(partner_id)
-            desk = self._desks[partner_id] = _Desk(outbound_token=partner.outbound_token if partner else None)
+            desk = self._desks[key] = _Desk(*key, outbound_token=partner.outbound_token if partner else None)
         return desk
 
+    def _desks_of(self, partner_id: str) -> list[_Desk]:
+        return [desk for key in (False, True) if (desk := self._desks.get((partner_id, key))) is not None]
+
     def _put(self, delivery: Delivery) -> None:
-        desk, lane = self._desk(delivery.partner_id), delivery.subject.lane
+        desk, lane = self._desk(delivery.partner_id, delivery.subject), delivery.subject.lane
         rows = desk.lanes.setdefault(lane, {})
         known = rows.get(delivery.subject)
         if known is not None and known.no == delivery.no and known.state is DeliveryState.SENDING:
@@ -230,10 +246,10 @@ class Deliveries:
 
     def _on_partner(self, partner: Partner) -> None:
         """New credentials end a suspension."""
-        desk = self._desks.get(partner.id)
-        if desk is not None and desk.outbound_token != partner.outbound_token:
-            desk.outbound_token = partner.outbound_token
-            self._resume(desk)
+        for desk in self._desks_of(partner.id):
+            if desk.outbound_token != partner.outbound_token:
+                desk.outbound_token = partner.outbound_token
+                self._resume(desk)
 
     def _resume(self, desk: _Desk) -> None:
         """Try at once what was to wait."""
@@ -246,29 +262,27 @@ class Deliveries:
 
     # --- sending --------------------------------------------------------------------------------------------------
 
-    def _pump(self, partner_id: str) -> None:
+    def _pump(self, desk: _Desk) -> None:
         """Begin what is due, a few at once, one alone while the partner is down; and wake up for what is due later."""
-        desk = self._desks.get(partner_id)
-        if desk is None:
-            return
         _stop_timer(desk)
-        if not self._is_open or not self._may_send(partner_id):
+        is_known = self._desks.get((desk.partner_id, desk.is_of_results)) is desk
+        if not self._is_open or not is_known or not self._may_send(desk.partner_id):
             return
         now = self._clock.now()
         if desk.paused_until is None or now >= desk.paused_until:
-            self._begin_due(partner_id, desk, now)
+            self._begin_due(desk, now)
         wakes_at = _wakes_at(desk)
         if wakes_at is not None:
             wait_s = max(0.0, (wakes_at - now).total_seconds())
-            desk.timer = asyncio.get_running_loop().call_later(wait_s, self._pump, partner_id)
+            desk.timer = asyncio.get_running_loop().call_later(wait_s, self._pump, desk)
 
-    def _begin_due(self, partner_id: str, desk: _Desk, now: datetime) -> None:
+    def _begin_due(self, desk: _Desk, now: datetime) -> None:
         while len(desk.in_flight) < desk.limit:
             lane = next(iter(desk.agenda.take_due(now)), None)
             if lane is None:
                 return
             desk.in_flight.add(lane)
-            task = asyncio.create_task(self._run(partner_id, desk, lane), name=f"delivery to {partner_id}")
+            task = asyncio.create_task(self._run(desk, lane), name=f"delivery to {desk.partner_id}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -276,7 +290,8 @@ class Deliveries:
         partner = self._partners.find(partner_id)
         return partner is not None and partner.status is PartnerStatus.REGISTERED
 
-    async def _run(self, partner_id: str, desk: _Desk, lane: str) -> None:
+    async def _run(self, desk: _Desk, lane: str) -> None:
+        partner_id = desk.partner_id
         try:
             await self._deliver(self._partners.load(partner_id), desk, lane)
         except StoreDownError as error:
@@ -290,7 +305,7 @@ class Deliveries:
             if not desk.lanes.get(lane, True):
                 del desk.lanes[lane]
             self._plan(desk, lane)
-            self._pump(partner_id)
+            self._pump(desk)
 
     async def _deliver(self, partner: Partner, desk: _Desk, lane: str) -> None:
         """Send the next delivery of a lane and do what the answer asks for."""
@@ -310,7 +325,7 @@ class Deliveries:
         if message is None:
             await self._settle(desk, lane, [head])
             return
-        if head.subject.kind is DeliveryKind.CDR and head.state is not DeliveryState.SENDING:
+        if head.subject.kind in POSTED and head.state is not DeliveryState.SENDING:
             await self._store.commit([MarkSending(head.no)])
             head = replace(head, state=DeliveryState.SENDING)
             desk.lanes[lane][head.subject] = head
@@ -342,9 +357,10 @@ class Deliveries:
         answer: PartnerAnswer,
     ) -> None:
         head = sent[0]
-        is_bill = head.subject.kind is DeliveryKind.CDR
-        verdict = judge_answer(message.method, answer, is_bill=is_bill)
-        if verdict in (Verdict.LATER, Verdict.SUSPENDED):
+        kind = head.subject.kind
+        is_bill, is_result = kind is DeliveryKind.CDR, kind is DeliveryKind.RESULT
+        verdict = judge_answer(message.method, answer, is_bill=is_bill, is_result=is_result)
+        if verdict in (Verdict.LATER, Verdict.SUSPENDED) and is_worth_trying(head, self._clock.now()):
             self._on_failure(partner, desk, head.subject.lane, answer, is_suspended=verdict is Verdict.SUSPENDED)
             return
         desk.failures, desk.is_suspended, desk.paused_until, desk.trouble = 0, False, None, None
@@ -352,8 +368,18 @@ class Deliveries:
             await self._refuse(partner, desk, head, answer)
             return
         self._letters.on_delivered(partner, head.subject, message)
-        receipt = CdrReceipt(cdr_id=head.subject.object_id, partner_id=partner.id, answer=answer)
-        await self._settle(desk, head.subject.lane, sent, *([SaveCdrReceipt(receipt)] if is_bill else []))
+        more: list[Change] = []
+        if is_bill:
+            receipt = CdrReceipt(cdr_id=head.subject.object_id, partner_id=partner.id, answer=answer)
+            more = [SaveCdrReceipt(receipt)]
+        elif is_result:
+            more = await self._mark(head.subject, CallbackState.DELIVERED)
+        await self._settle(desk, head.subject.lane, sent, *more)
+
+    async def _mark(self, subject: Subject, state: CallbackState) -> list[Change]:
+        """What has become of telling a result, to be seen with what was asked."""
+        callback = await self._store.find_callback(subject.object_id)
+        return [] if callback is None else [SaveCallback(replace(callback, state=state))]
 
     async def _settle(self, desk: _Desk, lane: str, sent: Sequence[Delivery], *more: Change) -> None:
         await self._store.commit([*(SettleDelivery(row.no, row.generation) for row in sent), *more])
@@ -364,7 +390,9 @@ class Deliveries:
 
     async def _refuse(self, partner: Partner, desk: _Desk, row: Delivery, answer: PartnerAnswer) -> None:
         """A dead letter: the operator sees it with the answer, and the lane goes on without it."""
-        await self._store.commit([RefuseDelivery(row.no, row.generation, answer)])
+        is_result = row.subject.kind is DeliveryKind.RESULT
+        more = await self._mark(row.subject, CallbackState.REFUSED) if is_result else []
+        await self._store.commit([RefuseDelivery(row.no, row.generation, answer), *more])
         rows = desk.lanes.get(row.subject.lane, {})
         if _is_same(rows.get(row.subject), row):
             rows[row.subject] = replace(row, state=DeliveryState.REFUSED, answer=answer)
@@ -417,8 +445,8 @@ def _is_same(known: Delivery | None, sent: Delivery) -> bool:
     return known is not None and (known.no, known.generation) == (sent.no, sent.generation)
 
 
-def _stop_timer(desk: _Desk | None) -> None:
-    if desk is not None and desk.timer is not None:
+def _stop_timer(desk: _Desk) -> None:
+    if desk.timer is not None:
         desk.timer.cancel()
         desk.timer = None
 

@@ -67,6 +67,8 @@ class Letters:
 
     async def compose(self, partner: Partner, subject: Subject, *, whole: bool = False) -> Message | None:
         """The message for a delivery; None where there is nothing to tell.  `whole`: a PUT of the whole object."""
+        if subject.kind is DeliveryKind.RESULT:
+            return await self._compose_result(subject)
         message = await self._compose(partner, subject, whole=whole)
         known = self._postman.idiom_of(partner).party
         return message if message is None or known in (None, message.owner) else None
@@ -160,6 +162,22 @@ class Letters:
         body = await self._load_bytes(partner, cdr)
         to = None if cdr.terms.token is None else cdr.terms.token.party
         return self._message("POST", partner, subject, cdr.party, (), body, to=to)
+
+    async def _compose_result(self, subject: Subject) -> Message | None:
+        """What became of something that was asked for: to the URL that was given, in the version of the question."""
+        callback = await self._store.find_callback(subject.object_id)
+        if callback is None or callback.body is None:
+            return None
+        return Message(
+            method="POST",
+            module=MODULES[subject.kind],
+            owner=callback.receiver,
+            to=callback.sender,
+            body=callback.body,
+            url=callback.response_url,
+            version=callback.version,
+            correlation_id=callback.correlation_id,
+        )
 
     async def _load_bytes(self, partner: Partner, cdr: Cdr) -> bytes:
         version = partner.version or ""

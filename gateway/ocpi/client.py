@@ -126,17 +126,19 @@ class OcpiClient:
         *,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        correlation_id: str | None = None,
     ) -> Answer:
         """One request.  Raises PartnerError when there was no answer; what the answer says is the caller's to judge.
 
-        `headers` are the routing headers of functional modules; the ids of the message are added here.
+        `headers` are the routing headers of functional modules; the ids of the message are added here.  An answer that
+        comes later goes under the `correlation_id` of the question.
         """
-        target = check_url(url, allow_insecure=self._allow_insecure, networks=self._networks)
+        target = self.check_url(url)
         message_id = str(uuid.uuid4())
         sent = {
             "Authorization": authorization_header(access.token, raw=access.raw),
             "X-Request-ID": message_id,
-            "X-Correlation-ID": message_id,
+            "X-Correlation-ID": correlation_id or message_id,
             "Accept": "application/json",
             **({"Content-Type": "application/json"} if body is not None else {}),
             **(headers or {}),
@@ -148,6 +150,10 @@ class OcpiClient:
             raise PartnerError(Fault.UNUSABLE, f"{method} {url} was not answered in time ({waited})") from None
         except (aiohttp.ClientError, OSError) as error:
             raise PartnerError(Fault.UNUSABLE, f"{method} {url} failed: {_explain(error)}") from None
+
+    def check_url(self, url: str) -> URL:
+        """Raises PartnerError where a URL is none, or leads where we send nothing."""
+        return check_url(url, allow_insecure=self._allow_insecure, networks=self._networks)
 
     async def _send(self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None) -> Answer:
         session = self._open()

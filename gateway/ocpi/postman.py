@@ -18,6 +18,7 @@ from gateway.flows.letters import Idiom
 from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import find_endpoint
 from gateway.flows.withheld import WithheldBook
+from gateway.ocpi.caller import request_headers
 from gateway.ocpi.catalog import (
     Catalog,
     connector_without_tariffs,
@@ -104,16 +105,20 @@ class OcpiPostman:
         )
 
     async def send(self, partner: Partner, token: str, message: Message) -> PartnerAnswer:
-        endpoint = find_endpoint(partner, message.module, "RECEIVER")
-        if endpoint is None:
+        url = _find_url(partner, message)
+        if url is None:
             reason = f"{partner.name} has no receiver for {message.module} any more"
             return PartnerAnswer(at=self._clock.now(), http_status=405, message=reason)
-        url = "/".join([endpoint.rstrip("/"), *(quote(part, safe="") for part in message.path)])
         body = self.dump(partner, message.body) if isinstance(message.body, dict) else message.body
         access = Access(token=token, raw=partner.raw_token)
         try:
             answer = await self._client.request(
-                message.method, url, access, body=body, headers=_routing_headers(partner, message)
+                message.method,
+                url,
+                access,
+                body=body,
+                headers=_routing_headers(partner, message),
+                correlation_id=message.correlation_id,
             )
         except PartnerError as error:
             return PartnerAnswer(at=self._clock.now(), http_status=0, message=str(error))
@@ -127,14 +132,18 @@ class OcpiPostman:
         )
 
 
+def _find_url(partner: Partner, message: Message) -> str | None:
+    if message.url is not None:
+        return message.url
+    endpoint = find_endpoint(partner, message.module, "RECEIVER")
+    return endpoint and "/".join([endpoint.rstrip("/"), *(quote(part, safe="") for part in message.path)])
+
+
 def _routing_headers(partner: Partner, message: Message) -> dict[str, str]:
     """OCPI 2.2.1 transport_and_format 4.2: from the party whose object it is.  Not every version has them."""
-    if not VERSIONS[partner.version or ""].is_routed:
+    if message.owner is None or not VERSIONS[message.version or partner.version or ""].is_routed:
         return {}
-    headers = {"OCPI-from-country-code": message.owner.country_code, "OCPI-from-party-id": message.owner.party_id}
-    if message.to is not None:
-        headers |= {"OCPI-to-country-code": message.to.country_code, "OCPI-to-party-id": message.to.party_id}
-    return headers
+    return request_headers(message.owner, message.to)
 
 
 def _seconds(retry_after: str | None) -> int | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from gateway.domain.callbacks import Callback
 from gateway.domain.cdrs import Cdr
 from gateway.domain.deliveries import CdrReceipt, Delivery
 from gateway.domain.events import MessageQuarantined, NoticeReported
@@ -33,6 +34,7 @@ from gateway.ports.changes import (
     MarkSending,
     Publish,
     RefuseDelivery,
+    SaveCallback,
     SaveCdr,
     SaveCdrReceipt,
     SaveConnectorStatus,
@@ -74,6 +76,7 @@ __all__ = [
     "Publish",
     "Quarantined",
     "RefuseDelivery",
+    "SaveCallback",
     "SaveCdr",
     "SaveCdrReceipt",
     "SaveConnectorStatus",
@@ -181,6 +184,10 @@ class Store(Protocol):
 
     """All that partners are still to be told, and what they refused, in the order in which it came."""
 
+    async def load_open_callbacks(self) -> Sequence[Callback]: ...
+
+    """What partners asked for and has no result yet."""
+
     # points
     async def next_transaction_no(self) -> int: ...
 
@@ -252,6 +259,11 @@ class Store(Protocol):
     """Which partners took a bill, with their answers; and its deliveries that wait or were refused."""
 
     async def list_local_tokens(self) -> Sequence[LocalToken]: ...
+    async def find_callback(self, callback_id: str) -> Callback | None: ...
+    async def list_callbacks(self, *, limit: int, station_id: str | None = None) -> Sequence[Callback]: ...
+
+    """What partners asked for, the newest first."""
+
     async def list_ambiguous_uids(self) -> Sequence[str]: ...
     async def list_deviations(self, station_id: str) -> Sequence[Deviation]: ...
     async def list_quarantined(self, *, limit: int) -> Sequence[Quarantined]: ...

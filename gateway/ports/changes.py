@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.domain.callbacks import Callback
 from gateway.domain.cdrs import Cdr
 from gateway.domain.deliveries import CdrReceipt, Delivery, PartnerAnswer
 from gateway.domain.events import MessageQuarantined, NoticeReported
@@ -163,7 +164,7 @@ class Enqueue:
 
 @dataclass(frozen=True, slots=True)
 class MarkSending:
-    """A bill goes out now; should the program die, it goes out again with the same bytes."""
+    """A bill or a result goes out now; should the program die, it goes out again with the same bytes."""
 
     no: int
 
@@ -197,6 +198,13 @@ class SaveCdrReceipt:
     receipt: CdrReceipt
 
 
+@dataclass(frozen=True, slots=True)
+class SaveCallback:
+    """Insert (revision 0) or update (the stored revision must equal `callback.revision`): so a result is fixed once."""
+
+    callback: Callback
+
+
 Change = (
     SaveStation
     | DeleteStation
@@ -223,6 +231,7 @@ Change = (
     | RefuseDelivery
     | DropDeliveries
     | SaveCdrReceipt
+    | SaveCallback
 )
 
 Work = Sequence[Change]

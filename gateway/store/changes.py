@@ -10,6 +10,7 @@ from typing import Any
 from gateway import ports
 from gateway.ports import Change
 from gateway.store import (
+    callbacks,
     cdrs,
     counters,
     facts,
@@ -77,5 +78,6 @@ _KINDS: dict[type, tuple[Prepare, Apply]] = {
     ports.RefuseDelivery: (outbox.prepare_refuse, outbox.apply_refuse),
     ports.DropDeliveries: (_nothing, outbox.apply_drop_deliveries),
     ports.SaveCdrReceipt: (_nothing, outbox.apply_receipt),
+    ports.SaveCallback: (callbacks.prepare_callback, callbacks.apply_callback),
     counters.ReserveNumbers: (_nothing, counters.apply_reservation),
 }

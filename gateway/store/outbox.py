@@ -1,7 +1,7 @@
 """What partners are still to be told, and who took which bill.
 
 A row names an object, never its content: a change while it waits raises `generation`, and only the generation that was
-sent is taken off.  Bills never change, so they keep theirs.
+sent is taken off.  Bills and results never change, so they keep theirs.
 """
 
 import sqlite3
@@ -12,7 +12,15 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, literal_column, null, select, update
 from sqlalchemy.dialects import sqlite
 
-from gateway.domain.deliveries import CdrReceipt, Delivery, DeliveryKind, DeliveryState, PartnerAnswer, Subject
+from gateway.domain.deliveries import (
+    POSTED,
+    CdrReceipt,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    PartnerAnswer,
+    Subject,
+)
 from gateway.ports import (
     DropDeliveries,
     Enqueue,
@@ -40,7 +48,7 @@ _MERGE = compiled(
         set_={"generation": outbox.c.generation + 1, "state": _STATE, "due_us": _DUE, "answer": null()},
     ).returning(*_RETURNED)
 )
-# A bill that waits already is left as it is; one that was refused goes out again.
+# A bill or result that waits already is left as it is; one that was refused goes out again.
 _AGAIN = compiled(
     _FRESH.on_conflict_do_update(
         index_elements=[outbox.c[name] for name in _KEY],
@@ -74,7 +82,7 @@ _RECEIPTS = compiled(
 def apply_enqueue(tx: Transaction, change: Enqueue, _: None) -> Enqueue:
     """Queue an object, or let what waits of it already be told anew."""
     delivery, subject = change.delivery, change.delivery.subject
-    statement = _AGAIN if subject.kind is DeliveryKind.CDR else _MERGE
+    statement = _AGAIN if subject.kind in POSTED else _MERGE
     row = statement.one(
         tx.db,
         partner_id=delivery.partner_id,

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from gateway.domain.callbacks import Callback
 from gateway.domain.cdrs import Cdr
 from gateway.domain.deliveries import CdrReceipt, Delivery
 from gateway.domain.events import NoticeReported
@@ -36,7 +37,19 @@ from gateway.ports import (
     SaveIncident,
     Work,
 )
-from gateway.store import cdrs, facts, journal, locations, outbox, partners, sessions, stations, tariffs, tokens
+from gateway.store import (
+    callbacks,
+    cdrs,
+    facts,
+    journal,
+    locations,
+    outbox,
+    partners,
+    sessions,
+    stations,
+    tariffs,
+    tokens,
+)
 from gateway.store.connection import Connection, connect_reader, connect_writer, refuse_old_sqlite
 from gateway.store.counters import ReserveNumbers
 from gateway.store.lock import DirectoryLock
@@ -269,6 +282,15 @@ class SqliteStore:
 
     async def list_local_tokens(self) -> Sequence[LocalToken]:
         return await self._lists.run(tokens.list_local_tokens)
+
+    async def load_open_callbacks(self) -> Sequence[Callback]:
+        return await self._lists.run(callbacks.load_open_callbacks)
+
+    async def find_callback(self, callback_id: str) -> Callback | None:
+        return await self._points.run(callbacks.find_callback, callback_id)
+
+    async def list_callbacks(self, *, limit: int, station_id: str | None = None) -> Sequence[Callback]:
+        return await self._lists.run(callbacks.list_callbacks, limit=limit, station_id=station_id)
 
     async def list_ambiguous_uids(self) -> Sequence[str]:
         return await self._lists.run(tokens.list_ambiguous_uids)

@@ -196,6 +196,27 @@ cdr_receipts = Table(
     sqlite_with_rowid=False,
 )
 
+# --- what partners asked for --------------------------------------------------------------------------------------
+
+callbacks = Table(
+    "callbacks",
+    metadata,
+    Column("no", NUMBER, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("station_key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("body", LargeBinary),  # what is posted, as it is posted
+    Index("ix_callbacks_station", "station_key", "no"),
+)
+Index(
+    "ix_callbacks_open",
+    callbacks.c.no,
+    sqlite_where=callbacks.c.state == "OPEN",
+    postgresql_where=callbacks.c.state == "OPEN",
+)
+
 # --- inventory ----------------------------------------------------------------------------------------------------
 
 locations = Table(
