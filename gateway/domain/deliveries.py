@@ -150,8 +150,8 @@ class CdrReceipt:
 class Message:
     """A request to a partner's receiver: what to do with the object of `owner` (None: no party's) behind these ids.
 
-    `path` is below the module's endpoint; `to` is the party addressed; `body` is JSON, rendered or ready.  A result goes
-    to the `url` that the partner gave, in the `version` in which it asked and under its `correlation_id`.
+    `path` is below the module's endpoint; `to` is the party addressed; `body` is JSON, rendered or ready.  A result
+    goes to the `url` that the partner gave, in the `version` in which it asked and under its `correlation_id`.
     """
 
     method: str

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from gateway.domain.calls import CallOutcomeKind, CallReply, StationCall
 from gateway.domain.ids import station_key
 from gateway.ocpp.calls import OFFLINE
 from gateway.ocpp.link import GOING_AWAY, Link
@@ -46,6 +47,13 @@ class Registry:
         if link is None:
             return OFFLINE
         return await link.call(action, payload, timeout_s=timeout_s)
+
+    async def send(self, station_id: str, call: StationCall, *, timeout_s: float) -> CallReply:
+        """Say to a station what is wanted of it, in its version."""
+        link = self._links.get(station_key(station_id))
+        if link is None:
+            return CallReply(outcome=CallOutcomeKind.OFFLINE, reason=OFFLINE.error_description)
+        return await link.send(call, timeout_s=timeout_s)
 
     def find_connection(self, station_id: str) -> ConnectionInfo | None:
         link = self._links.get(station_key(station_id))

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway.domain.calls import IdTokenRules, StationCall
 from gateway.ocpp.message import Handler, Report
 from gateway.ocpp.rpc import WireRules
 from gateway.ocpp.validation import Schemas
@@ -13,6 +14,11 @@ ENERGY: Final = "Energy.Active.Import.Register"
 
 Caller = Callable[[str, dict[str, Any]], Awaitable[CallOutcome]]
 """Calls the station at hand with an action and its payload."""
+
+Rendered = tuple[str, dict[str, Any]]
+"""A call to a station: action and payload."""
+
+Renderer = Callable[[Any], Rendered]
 
 Recorder = Callable[[str, str], None]
 """Leaves a note for the technician: kind and text."""
@@ -27,15 +33,6 @@ class Metering:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outbound:
-    """How what the gateway wants is said in this version: action and payload."""
-
-    remote_start: Callable[..., tuple[str, dict[str, Any]]]
-    remote_stop: Callable[[str], tuple[str, dict[str, Any]]]
-    trigger_boot: tuple[str, dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """A version of OCPP.
 
@@ -43,7 +40,8 @@ class Version:
     `transaction_actions` are never refused: what cannot be used is quarantined and answered by `render_quarantined`
     (action and transaction id in, payload out, None: no valid answer exists).  `start_stop_actions` are not sent to a
     station that is Pending.  `solicited_by` says which message a call asks for, so that it passes before the station is
-    accepted.  `large_answers` are the calls that make a station send long messages.
+    accepted.  `large_answers` are the calls that make a station send long messages.  `render_call` says what is wanted
+    of a station, and raises CannotSayError where the version has no words for it.
     """
 
     name: str
@@ -58,7 +56,9 @@ class Version:
     render_quarantined: Callable[[str, str | None], dict[str, Any] | None]
     solicited_by: Callable[[str, dict[str, Any]], str | None]
     large_answers: frozenset[str]
-    outbound: Outbound
+    trigger_boot: Rendered
+    id_tokens: IdTokenRules
+    render_call: Callable[[StationCall], Rendered]
     set_metering: Callable[[Caller, Metering, Recorder], Coroutine[Any, Any, None]]
     read_meter_keys: Callable[[Caller], Coroutine[Any, Any, Mapping[int, str]]]
     ask_statuses: Callable[[Caller], Coroutine[Any, Any, None]]

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from gateway.domain.callbacks import Callback
+from gateway.domain.calls import PLAIN_TOKENS, CallReply, IdTokenRules, StationCall
 from gateway.domain.cdrs import Cdr
 from gateway.domain.deliveries import CdrReceipt, Delivery
 from gateway.domain.events import MessageQuarantined, NoticeReported
@@ -300,12 +301,16 @@ class ConnectionInfo:
     remote: str
     is_tls: bool
     tls: str | None = None
+    id_tokens: IdTokenRules = PLAIN_TOKENS
 
 
 class Stations(Protocol):
     """The stations that are connected."""
 
     async def call(self, station_id: str, action: str, payload: dict[str, Any], *, timeout_s: float) -> CallOutcome: ...
+    async def send(self, station_id: str, call: StationCall, *, timeout_s: float) -> CallReply:
+        """Say to a station what is wanted of it, in its version; never raises for what it does or leaves undone."""
+
     def find_connection(self, station_id: str) -> ConnectionInfo | None: ...
     def list_connections(self) -> Sequence[ConnectionInfo]: ...
     async def disconnect(self, station_id: str, reason: str) -> None:

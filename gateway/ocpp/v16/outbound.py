@@ -2,22 +2,38 @@
 
 from typing import Any, Final
 
-TRIGGER_BOOT: Final[tuple[str, dict[str, Any]]] = ("TriggerMessage", {"requestedMessage": "BootNotification"})
+from gateway.domain.calls import StartCall, StationCall, StopCall, UnlockCall
+from gateway.ocpp.version import Rendered, Renderer
+
+TRIGGER_BOOT: Final[Rendered] = ("TriggerMessage", {"requestedMessage": "BootNotification"})
 
 
-def render_remote_start(*, evse_no: int | None, token_uid: str, **_: Any) -> tuple[str, dict[str, Any]]:
+def render_call(call: StationCall) -> Rendered:
+    """What is said to the station.  Raises CannotSayError."""
+    return RENDERERS[type(call)](call)
+
+
+def _render_start(call: StartCall) -> Rendered:
     """The connector is named always: stations refuse a start without it although it is optional (OCPP 1.6 6.33)."""
-    payload: dict[str, Any] = {"idTag": token_uid}
-    if evse_no is not None:
-        payload = {"connectorId": evse_no, **payload}
-    return "RemoteStartTransaction", payload
+    return "RemoteStartTransaction", {"connectorId": call.connector_no, "idTag": call.id_token.value}
 
 
-def render_remote_stop(transaction_id: str) -> tuple[str, dict[str, Any]]:
-    return "RemoteStopTransaction", {"transactionId": int(transaction_id)}
+def _render_stop(call: StopCall) -> Rendered:
+    return "RemoteStopTransaction", {"transactionId": int(call.transaction_id)}
 
 
-def render_trigger_status(connector_no: int) -> tuple[str, dict[str, Any]]:
+def _render_unlock(call: UnlockCall) -> Rendered:
+    return "UnlockConnector", {"connectorId": call.connector_no}
+
+
+RENDERERS: Final[dict[type, Renderer]] = {
+    StartCall: _render_start,
+    StopCall: _render_stop,
+    UnlockCall: _render_unlock,
+}
+
+
+def render_trigger_status(connector_no: int) -> Rendered:
     return "TriggerMessage", {"requestedMessage": "StatusNotification", "connectorId": connector_no}
 
 

@@ -2,14 +2,15 @@
 
 from typing import Final
 
+from gateway.domain.calls import PLAIN_TOKENS
 from gateway.ocpp import frames
 from gateway.ocpp.frames import Fault
 from gateway.ocpp.rpc import WireRules
 from gateway.ocpp.v16.inbound import HANDLERS, REPORTS, render_quarantined
 from gateway.ocpp.v16.metering import ask_statuses, read_meter_keys, set_metering
-from gateway.ocpp.v16.outbound import TRIGGER_BOOT, find_solicited, render_remote_start, render_remote_stop
+from gateway.ocpp.v16.outbound import TRIGGER_BOOT, find_solicited, render_call
 from gateway.ocpp.validation import load_schemas
-from gateway.ocpp.version import Outbound, Version
+from gateway.ocpp.version import Version
 
 # OCPP-J 1.6 4.2.3.  FormationViolation and OccurenceConstraintViolation are odd there and stay so (errata 5.1, 5.2).
 CODES: Final = {
@@ -46,7 +47,9 @@ VERSION: Final = Version(
     render_quarantined=render_quarantined,
     solicited_by=find_solicited,
     large_answers=frozenset({"GetConfiguration", "GetInstalledCertificateIds"}),
-    outbound=Outbound(remote_start=render_remote_start, remote_stop=render_remote_stop, trigger_boot=TRIGGER_BOOT),
+    trigger_boot=TRIGGER_BOOT,
+    id_tokens=PLAIN_TOKENS,
+    render_call=render_call,
     set_metering=set_metering,
     read_meter_keys=read_meter_keys,
     ask_statuses=ask_statuses,

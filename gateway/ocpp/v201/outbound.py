@@ -2,7 +2,10 @@
 
 from typing import Any, Final
 
-TRIGGER_BOOT: Final[tuple[str, dict[str, Any]]] = ("TriggerMessage", {"requestedMessage": "BootNotification"})
+from gateway.domain.calls import StartCall, StationCall, StopCall, UnlockCall
+from gateway.ocpp.version import Rendered, Renderer
+
+TRIGGER_BOOT: Final[Rendered] = ("TriggerMessage", {"requestedMessage": "BootNotification"})
 
 _REPORTS: Final = {
     "GetBaseReport": "NotifyReport",
@@ -11,24 +14,39 @@ _REPORTS: Final = {
 }
 
 
-def render_remote_start(
-    *, evse_no: int | None, token_uid: str, token_type: str, remote_start_id: int
-) -> tuple[str, dict[str, Any]]:
-    """`remote_start_id` comes back in the TransactionEvent that follows (OCPP 2.0.1 F01, F02)."""
+def render_call(call: StationCall) -> Rendered:
+    """What is said to the station.  Raises CannotSayError."""
+    return RENDERERS[type(call)](call)
+
+
+def _render_start(call: StartCall) -> Rendered:
+    """The id comes back in the TransactionEvent that follows (OCPP 2.0.1 F01.FR.25, F02.FR.05)."""
     payload: dict[str, Any] = {
-        "idToken": {"idToken": token_uid, "type": token_type},
-        "remoteStartId": remote_start_id,
+        "idToken": {"idToken": call.id_token.value, "type": call.id_token.type},
+        "remoteStartId": call.remote_start_id,
+        "evseId": call.evse_no,
     }
-    if evse_no is not None:
-        payload["evseId"] = evse_no
+    if call.group_id is not None:
+        payload["groupIdToken"] = {"idToken": call.group_id, "type": "Central"}
     return "RequestStartTransaction", payload
 
 
-def render_remote_stop(transaction_id: str) -> tuple[str, dict[str, Any]]:
-    return "RequestStopTransaction", {"transactionId": transaction_id}
+def _render_stop(call: StopCall) -> Rendered:
+    return "RequestStopTransaction", {"transactionId": call.transaction_id}
 
 
-def render_trigger_status(evse_no: int, connector_no: int) -> tuple[str, dict[str, Any]]:
+def _render_unlock(call: UnlockCall) -> Rendered:
+    return "UnlockConnector", {"evseId": call.evse_no, "connectorId": call.connector_no}
+
+
+RENDERERS: Final[dict[type, Renderer]] = {
+    StartCall: _render_start,
+    StopCall: _render_stop,
+    UnlockCall: _render_unlock,
+}
+
+
+def render_trigger_status(evse_no: int, connector_no: int) -> Rendered:
     """Both numbers are required for a status (OCPP 2.0.1 F06.FR.13)."""
     evse = {"id": evse_no, "connectorId": connector_no}
     return "TriggerMessage", {"requestedMessage": "StatusNotification", "evse": evse}

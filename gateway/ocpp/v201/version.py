@@ -2,14 +2,15 @@
 
 from typing import Final
 
+from gateway.domain.calls import IdTokenRules
 from gateway.ocpp import frames
 from gateway.ocpp.frames import Fault
 from gateway.ocpp.rpc import WireRules
 from gateway.ocpp.v201.inbound import HANDLERS, REPORTS, render_quarantined
 from gateway.ocpp.v201.metering import ask_statuses, read_meter_keys, set_metering
-from gateway.ocpp.v201.outbound import TRIGGER_BOOT, find_solicited, render_remote_start, render_remote_stop
+from gateway.ocpp.v201.outbound import TRIGGER_BOOT, find_solicited, render_call
 from gateway.ocpp.validation import load_schemas
-from gateway.ocpp.version import Outbound, Version
+from gateway.ocpp.version import Version
 
 # OCPP 2.0.1 part 4 4.3.
 CODES: Final = {
@@ -67,7 +68,10 @@ VERSION: Final = Version(
     large_answers=frozenset(
         {"GetBaseReport", "GetReport", "GetMonitoringReport", "CustomerInformation", "GetInstalledCertificateIds"}
     ),
-    outbound=Outbound(remote_start=render_remote_start, remote_stop=render_remote_stop, trigger_boot=TRIGGER_BOOT),
+    trigger_boot=TRIGGER_BOOT,
+    # OCPP 2.0.1 IdTokenEnumType; what has no reader of its own is of the central system
+    id_tokens=IdTokenRules(longest=36, types={"RFID": "ISO14443", "EMAID": "eMAID", "OTHER": "Central"}),
+    render_call=render_call,
     set_metering=set_metering,
     read_meter_keys=read_meter_keys,
     ask_statuses=ask_statuses,

@@ -241,18 +241,6 @@ async def test_a_station_that_tells_no_keys_is_left_alone(version: Version) -> N
     assert len(station.calls) == 1
 
 
-@pytest.mark.parametrize("version", [V16, V201])
-def test_what_the_gateway_asks_for_is_valid(version: Version) -> None:
-    options: dict[str, Any] = {"evse_no": 1, "token_uid": "TAG", "token_type": "Central", "remote_start_id": 7}
-    for action, payload in (
-        version.outbound.remote_start(**options),
-        version.outbound.remote_start(**{**options, "evse_no": None}),
-        version.outbound.remote_stop("12"),
-        version.outbound.trigger_boot,
-    ):
-        assert version.schemas.requests[action].is_valid(payload)
-
-
 @pytest.mark.parametrize(
     ("version", "action", "payload", "message"),
     [
