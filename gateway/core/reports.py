@@ -50,6 +50,8 @@ def unbilled_of(session: Session) -> UnbilledSession | None:
 def _reason_of(session: Session) -> str:
     if session.hold is not None:
         return session.hold
+    if session.is_awaited:
+        return "the transaction that was ordered or reserved never came"
     if session.status is SessionStatus.INVALID:
         return "the card was refused" if session.id_token is not None else "no card was ever shown"
     return "the CDR is about to be made: late messages are awaited"

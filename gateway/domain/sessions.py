@@ -155,6 +155,7 @@ class Terms:
 class Session:
     """A visit of one EV at one plug.
 
+    `transaction_id` is None while it awaits its transaction, ordered (PENDING) or reserved (RESERVATION) by a partner.
     `partner_id` is the eMSP whose token it is (None: local or refused token); `sealed_cdr_id` is set once the CDR is
     made; `seal_due_at` says when the session is looked at again; `hold` says in words why no CDR can be made yet.
     `created_no`, `last_fact_no` and `revision` are the store's.
@@ -162,7 +163,7 @@ class Session:
 
     id: str
     key: ConnectorKey
-    transaction_id: str
+    transaction_id: str | None
     start_key: str
     status: SessionStatus
     ledger: Ledger
@@ -181,6 +182,11 @@ class Session:
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def is_awaited(self) -> bool:
+        """Has its transaction not come yet?"""
+        return self.transaction_id is None
 
 
 OPEN = frozenset({SessionStatus.ACTIVE, SessionStatus.PENDING, SessionStatus.RESERVATION})

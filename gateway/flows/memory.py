@@ -59,6 +59,7 @@ class Memory:
         self._by_start: dict[str, str] = {}
         self._by_plug: dict[ConnectorKey, list[str]] = {}
         self._by_station: dict[str, dict[str, None]] = {}
+        self._awaited: dict[str, dict[str, None]] = {}
         self._appliers: dict[type, Callable[..., None]] = {
             SaveConnectorStatus: lambda change: self._put_status(change.status),
             SaveStation: lambda change: self._put_station(change.station),
@@ -138,6 +139,10 @@ class Memory:
     def unsealed_sessions_of(self, station_id: str) -> list[Session]:
         return [self.sessions[session_id] for session_id in self._by_station.get(station_key(station_id), ())]
 
+    def awaited_sessions_of(self, station_id: str) -> list[Session]:
+        """Sessions whose transaction has not come yet; no other list has them."""
+        return [self.sessions[session_id] for session_id in self._awaited.get(station_key(station_id), ())]
+
     def open_sessions_of_station(self, station_id: str) -> list[Session]:
         return [session for session in self.unsealed_sessions_of(station_id) if session.ledger.ended_at is None]
 
@@ -170,8 +175,11 @@ class Memory:
                 self._drop_session(known)
             return
         self.sessions[session.id] = session
-        if known is None or (known.key is not session.key and known.key != session.key):
-            if known is not None:
+        if known is not None and known.is_awaited and not session.is_awaited:
+            self._unindex_session(known)
+            self._index_session(session)
+        elif known is None or (known.key is not session.key and known.key != session.key):
+            if known is not None and not known.is_awaited:
                 self._unplug(known)
             self._index_session(session)
         due_at = session.seal_due_at
@@ -250,6 +258,9 @@ class Memory:
     def _index_session(self, session: Session) -> None:
         key = session.key
         station = station_key(key.station_id)
+        if session.transaction_id is None:
+            self._awaited.setdefault(station, {})[session.id] = None
+            return
         self._by_transaction[station, session.transaction_id] = session.id
         self._by_station.setdefault(station, {})[session.id] = None
         self._by_start[session.start_key] = session.id
@@ -257,14 +268,17 @@ class Memory:
 
     def _drop_session(self, session: Session) -> None:
         del self.sessions[session.id]
+        self._unindex_session(session)
+
+    def _unindex_session(self, session: Session) -> None:
         station = station_key(session.key.station_id)
+        if session.transaction_id is None:
+            _forget(self._awaited, station, session.id)
+            return
         self._by_transaction.pop((station, session.transaction_id), None)
         self._by_start.pop(session.start_key, None)
         self._unplug(session)
-        ids = self._by_station.get(station, {})
-        ids.pop(session.id, None)
-        if not ids:
-            self._by_station.pop(station, None)
+        _forget(self._by_station, station, session.id)
 
     def _unplug(self, session: Session) -> None:
         key = topology_key(session.key.station_id, session.key.evse_no, session.key.connector_no)
@@ -273,6 +287,13 @@ class Memory:
             ids.remove(session.id)
         if not ids:
             self._by_plug.pop(key, None)
+
+
+def _forget(index: dict[str, dict[str, None]], station: str, session_id: str) -> None:
+    ids = index.get(station, {})
+    ids.pop(session_id, None)
+    if not ids:
+        index.pop(station, None)
 
 
 def _in_time(sessions: list[Session]) -> list[Session]:

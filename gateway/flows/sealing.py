@@ -82,7 +82,12 @@ class Sealing:
         """Give up sessions without a stop whose station is idle or gone for long."""
         limit = timedelta(seconds=self._rules.ghost_after_s)
         for session in list(self._memory.sessions.values()):
-            if session.ledger.ended_at is None and now - session.last_updated >= limit and self._is_ghost(session):
+            if (
+                session.ledger.ended_at is None
+                and not session.is_awaited
+                and now - session.last_updated >= limit
+                and self._is_ghost(session)
+            ):
                 self._mailboxes.post(session.key.station_id, lambda session=session: self._abandon(session.id, limit))  # type: ignore[misc]
 
     async def list_review(self) -> list[tuple[Session, tuple[Doubt, ...]]]:

@@ -17,7 +17,7 @@ def find_cost(session: Session) -> Totals | None:
     nothing, for a cost of 0 means that it is free of charge (OCPI 2.2.1 mod_sessions 9.3.1 total_cost).
     """
     ledger, terms = session.ledger, session.terms
-    if terms.tariff is None or terms.place is None or session.status is SessionStatus.INVALID:
+    if terms.tariff is None or terms.place is None or session.status is SessionStatus.INVALID or not ledger.periods:
         return None
     try:
         _, bill = bill_session(terms.place, terms.tariff, ledger, ledger.ended_at or ledger.last_at)

@@ -335,7 +335,7 @@ class Link:
         placed = asyncio.ensure_future(self.call(action, payload, timeout_s=timeout_s))
         await asyncio.sleep(0)
         failpoint("command-sent")
-        return read_reply(call, await placed)
+        return read_reply(await placed)
 
     def _send_call(self, frame: bytes) -> None:
         if not self._is_closing and self.socket.is_open:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gateway.domain.calls import CallOutcomeKind, CallReply, StationCall
+from gateway.domain.calls import CallOutcomeKind, CallReply
 from gateway.ports import CallOutcome
 
 _KINDS: Final = {
@@ -16,7 +16,7 @@ _KINDS: Final = {
 }
 
 
-def read_reply(call: StationCall, outcome: CallOutcome) -> CallReply:
+def read_reply(outcome: CallOutcome) -> CallReply:
     """The versions say the same in the same places, some more than others."""
     kind = _KINDS[outcome.outcome]
     if kind is not CallOutcomeKind.ANSWERED or outcome.payload is None:

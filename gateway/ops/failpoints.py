@@ -3,8 +3,8 @@
 `GATEWAY_FAILPOINT=name` kills the process (SIGKILL) when it first passes that point, `name:3` at the third passage.
 The names: `before-commit`, `after-commit`, `after-answer`, `cdr-made`, `sending-committed` (a bill or a result is about
 to go to a partner), `after-post` (it went, and is not marked yet), `command-saved` (what a partner asked for is kept,
-and not answered yet), `command-sent` (it went to the station), `command-answered` (its result is fixed).  Unset, a point
-costs one comparison.
+and not answered yet), `command-sent` (it went to the station), `command-answered` (its result is fixed).  Unset, a
+point costs one comparison.
 """
 
 import os

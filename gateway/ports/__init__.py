@@ -18,6 +18,7 @@ from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
 from gateway.domain.partners import Partner
+from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reports import BilledCdr
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
@@ -48,6 +49,7 @@ from gateway.ports.changes import (
     SaveNotice,
     SavePartner,
     SaveQuarantined,
+    SaveRemoteStart,
     SaveSession,
     SaveStation,
     SaveTariff,
@@ -90,6 +92,7 @@ __all__ = [
     "SaveNotice",
     "SavePartner",
     "SaveQuarantined",
+    "SaveRemoteStart",
     "SaveSession",
     "SaveStation",
     "SaveTariff",
@@ -188,6 +191,10 @@ class Store(Protocol):
     async def load_open_callbacks(self) -> Sequence[Callback]: ...
 
     """What partners asked for and has no result yet."""
+
+    async def load_remote_starts(self) -> Sequence[RemoteStart]: ...
+
+    """The starts that partners ordered and that are still kept."""
 
     # points
     async def next_transaction_no(self) -> int: ...

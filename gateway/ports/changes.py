@@ -10,6 +10,7 @@ from gateway.domain.deliveries import CdrReceipt, Delivery, PartnerAnswer
 from gateway.domain.events import MessageQuarantined, NoticeReported
 from gateway.domain.locations import EvseStatus, Location
 from gateway.domain.partners import Partner
+from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
@@ -205,6 +206,13 @@ class SaveCallback:
     callback: Callback
 
 
+@dataclass(frozen=True, slots=True)
+class SaveRemoteStart:
+    """Insert or replace; those that are not to be kept any longer are forgotten with it."""
+
+    start: RemoteStart
+
+
 Change = (
     SaveStation
     | DeleteStation
@@ -232,6 +240,7 @@ Change = (
     | DropDeliveries
     | SaveCdrReceipt
     | SaveCallback
+    | SaveRemoteStart
 )
 
 Work = Sequence[Change]

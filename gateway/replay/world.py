@@ -165,7 +165,11 @@ class Timers:
         world.flows.availability.on_due(now)
         world.flows.sealing.sweep_ghosts(now)
         for session in world.memory.sessions.values():
-            if session.ledger.ended_at is None and session.last_updated + self._ghost_after <= now:
+            if (
+                session.ledger.ended_at is None
+                and not session.is_awaited
+                and session.last_updated + self._ghost_after <= now
+            ):
                 self._looked_at[session.id] = session.last_updated
         await world.mailboxes.drained()
 
@@ -175,6 +179,8 @@ class Timers:
         times += [
             session.last_updated + self._ghost_after
             for session in world.memory.sessions.values()
-            if session.ledger.ended_at is None and self._looked_at.get(session.id) != session.last_updated
+            if session.ledger.ended_at is None
+            and not session.is_awaited
+            and self._looked_at.get(session.id) != session.last_updated
         ]
         return min((at for at in times if at is not None), default=None)

@@ -18,6 +18,7 @@ from gateway.store import (
     locations,
     outbox,
     partners,
+    remote_starts,
     sessions,
     stations,
     tariffs,
@@ -78,6 +79,7 @@ _KINDS: dict[type, tuple[Prepare, Apply]] = {
     ports.RefuseDelivery: (outbox.prepare_refuse, outbox.apply_refuse),
     ports.DropDeliveries: (_nothing, outbox.apply_drop_deliveries),
     ports.SaveCdrReceipt: (_nothing, outbox.apply_receipt),
+    ports.SaveRemoteStart: (remote_starts.prepare_remote_start, remote_starts.apply_remote_start),
     ports.SaveCallback: (callbacks.prepare_callback, callbacks.apply_callback),
     counters.ReserveNumbers: (_nothing, counters.apply_reservation),
 }

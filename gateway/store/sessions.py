@@ -213,7 +213,7 @@ _BY_ID = compiled(_SELECT.where(sessions.c.id == bindparam("id")))
 _BY_START = compiled(_SELECT.where(sessions.c.start_key == bindparam("start_key")))
 _BY_TRANSACTION = compiled(_SELECT.where(_OF_STATION, sessions.c.transaction_id == bindparam("transaction_id")))
 _BY_TIME = compiled(
-    _SELECT.where(*_PLUG, sessions.c.started_us <= bindparam("at_us"))
+    _SELECT.where(*_PLUG, sessions.c.started_us <= bindparam("at_us"), sessions.c.transaction_id.is_not(None))
     .order_by(sessions.c.started_us.desc())
     .limit(SPANS_LOOKED_AT)
 )

@@ -18,6 +18,7 @@ from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
 from gateway.domain.partners import Partner
+from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reports import BilledCdr
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
@@ -45,6 +46,7 @@ from gateway.store import (
     locations,
     outbox,
     partners,
+    remote_starts,
     sessions,
     stations,
     tariffs,
@@ -285,6 +287,9 @@ class SqliteStore:
 
     async def load_open_callbacks(self) -> Sequence[Callback]:
         return await self._lists.run(callbacks.load_open_callbacks)
+
+    async def load_remote_starts(self) -> Sequence[RemoteStart]:
+        return await self._lists.run(remote_starts.load_remote_starts)
 
     async def find_callback(self, callback_id: str) -> Callback | None:
         return await self._points.run(callbacks.find_callback, callback_id)

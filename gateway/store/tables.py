@@ -56,7 +56,7 @@ sessions = Table(
     Column("station_id", Text, nullable=False),
     Column("evse_no", BigInteger, nullable=False),
     Column("connector_no", BigInteger, nullable=False),
-    Column("transaction_id", Text, nullable=False),
+    Column("transaction_id", Text),  # not before its transaction came
     Column("start_key", Text, nullable=False, unique=True),
     Column("remote_start_id", Text),
     Column("partner_id", Text),
@@ -215,6 +215,14 @@ Index(
     callbacks.c.no,
     sqlite_where=callbacks.c.state == "OPEN",
     postgresql_where=callbacks.c.state == "OPEN",
+)
+
+remote_starts = Table(
+    "remote_starts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kept_until_us", BigInteger, nullable=False, index=True),
+    Column("body", Text, nullable=False),
 )
 
 # --- inventory ----------------------------------------------------------------------------------------------------

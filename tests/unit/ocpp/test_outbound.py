@@ -61,7 +61,7 @@ def test_an_answer_is_read_with_its_reason_and_the_transaction_that_runs_already
         "statusInfo": {"reasonCode": "TxStarted", "additionalInfo": "plugged in before"},
     }
 
-    reply = read_reply(START, CallOutcome(outcome="accepted", payload=payload))
+    reply = read_reply(CallOutcome(outcome="accepted", payload=payload))
 
     assert reply == CallReply(
         outcome=CallOutcomeKind.ANSWERED,
@@ -83,6 +83,6 @@ def test_an_answer_is_read_with_its_reason_and_the_transaction_that_runs_already
     ],
 )
 def test_what_is_no_answer_is_told_apart(outcome: CallOutcome, kind: CallOutcomeKind, is_unsupported: bool) -> None:
-    reply = read_reply(UNLOCK, outcome)
+    reply = read_reply(outcome)
 
     assert (reply.outcome, reply.is_unsupported) == (kind, is_unsupported)

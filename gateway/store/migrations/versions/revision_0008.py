@@ -1,4 +1,5 @@
-"""What partners asked for waits in `callbacks` for its result, and this for being told."""
+"""What partners asked for waits in `callbacks` for its result, and this for being told.  A start that was asked for is
+kept in `remote_starts`, so that the transaction is known by it; a session may be there before its transaction."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,3 +25,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_callbacks_station", "callbacks", ["station_key", "no"])
     op.create_index("ix_callbacks_open", "callbacks", ["no"], sqlite_where=sa.text("state = 'OPEN'"))
+    op.create_table(
+        "remote_starts",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kept_until_us", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_remote_starts")),
+    )
+    op.create_index("ix_remote_starts_kept_until_us", "remote_starts", ["kept_until_us"])
+    with op.batch_alter_table("sessions") as table:
+        table.alter_column("transaction_id", existing_type=sa.Text(), nullable=True)
