@@ -11,6 +11,7 @@ from gateway.domain.ids import PartyId, party_id_of
 from gateway.domain.locations import EvseStatus
 from gateway.flows.authorization import Authorizer
 from gateway.flows.availability import Availability
+from gateway.flows.expected import Expectations
 from gateway.flows.inquiries import Inquiries
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
@@ -47,8 +48,10 @@ def build_station_flows(
     ids: Ids,
     mailboxes: Mailboxes,
     inquiries: Inquiries | None = None,
+    expectations: Expectations | None = None,
 ) -> StationFlows:
-    """The flows as the settings want them; without `inquiries` no eMSP is asked about a card."""
+    """The flows as the settings want them; without `inquiries` no eMSP is asked about a card, and without
+    `expectations` no partner has ordered anything."""
     authorizer = Authorizer(store, inquiries)
     rules = SealRules(
         seal_after_s=config.sessions.seal_after_s,
@@ -68,14 +71,14 @@ def build_station_flows(
         offline_grace_s=config.ocpp.offline_grace_s,
         restart_grace_s=config.ocpp.restart_grace_s,
     )
-    transactions = Transactions(store, memory, clock, ids, authorizer, rules)
+    transactions = Transactions(store, memory, clock, ids, authorizer, rules, expectations)
     signatures = Signatures(store, memory, EcdsaVerifier())
     doubts = doubt_rules_of(config)
     sealing = Sealing(store, memory, clock, ids, mailboxes, transactions, availability, rules, signatures, doubts)
     boot_rules = BootRules(
         heartbeat_interval_s=config.ocpp.heartbeat_interval_s, pending_retry_s=config.ocpp.pending_retry_s
     )
-    events = StationEvents(store, memory, clock, authorizer, availability, transactions, boot_rules)
+    events = StationEvents(store, memory, clock, authorizer, availability, transactions, boot_rules, expectations)
     return StationFlows(
         availability=availability, transactions=transactions, signatures=signatures, sealing=sealing, events=events
     )

@@ -7,6 +7,8 @@ from gateway.domain.ids import ConnectorKey
 from gateway.domain.sessions import Ledger, Session, SessionStatus, Terms
 from gateway.domain.tokens import IdToken
 
+NOWHERE = ConnectorKey(station_id="", evse_no=0, connector_no=0)
+
 
 def await_transaction(
     *,
@@ -40,13 +42,32 @@ def await_transaction(
     )
 
 
+def new_session(id_: str, now: datetime) -> Session:
+    """A session of which nothing is known yet: its transaction is about to be adopted."""
+    return Session(
+        id=id_,
+        key=NOWHERE,
+        transaction_id=None,
+        start_key=awaited_key(id_),
+        status=SessionStatus.PENDING,
+        ledger=Ledger(started_at=now, periods=(), last_at=now),
+        last_updated=now,
+    )
+
+
 def adopt(awaited: Session, *, key: ConnectorKey, transaction_id: str, start_key: str, ledger: Ledger) -> Session:
     """Its transaction has come: the same session, from now on by what the station reports of it.
 
     OCPI 2.2.1 mod_sessions 9.3.1: it starts with the moment in which it becomes ACTIVE.
     """
     return replace(
-        awaited, key=key, transaction_id=transaction_id, start_key=start_key, ledger=ledger, seal_due_at=None
+        awaited,
+        key=key,
+        transaction_id=transaction_id,
+        start_key=start_key,
+        status=SessionStatus.PENDING,
+        ledger=ledger,
+        seal_due_at=None,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gateway.core.facts import is_same_token
 from gateway.domain.sessions import Fact, FactKind, Session, SessionStatus
-from gateway.domain.tokens import Authorization, AuthStatus, IdToken
+from gateway.domain.tokens import AuthMethod, Authorization, AuthStatus, IdToken
 
 DEAUTHORIZED = "DeAuthorized"  # OCPP 1.6 7.35 Reason, 2.0.1 ReasonEnumType
 
@@ -58,6 +58,11 @@ def authorization_of(session: Session) -> Authorization:
         auth_method=terms.auth_method,
         authorization_reference=terms.authorization_reference,
     )
+
+
+def was_ordered(session: Session) -> bool:
+    """Does it run by an order of its eMSP, so that its driver is not to be judged?"""
+    return session.terms.auth_method is AuthMethod.COMMAND and not is_refused(session)
 
 
 def is_refused(session: Session) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from gateway.core.awaited import give_up
 from gateway.core.cdrs import Hold, decide_cdr, price_cuts_of
 from gateway.core.doubts import Doubt, DoubtRules, find_doubts, review_cdr
 from gateway.core.drivers import is_void
@@ -133,6 +134,9 @@ class Sealing:
 
     async def _seal(self, session_id: str, *, is_released: bool) -> Cdr | Hold | None:
         session = self._memory.sessions.get(session_id)
+        if session is not None and session.is_awaited and session.status is SessionStatus.PENDING:
+            await self._give_up(session)
+            return None
         if session is None or session.status is not SessionStatus.COMPLETED:
             return None
         completed = self._transactions.terms.complete(session)
@@ -165,6 +169,11 @@ class Sealing:
             currency=decision.currency,
         )
         return decision
+
+    async def _give_up(self, session: Session) -> None:
+        """The start that was ordered was accepted, but nobody plugged in while the station waited."""
+        await self._store.commit([SaveSession(give_up(session, self._clock.now()), write_terms=True)])
+        log.info("session given up, no transaction came", session_id=session.id, station_id=session.key.station_id)
 
     async def _with_signed_values(self, session: Session, facts: Sequence[Fact], cdr: Cdr) -> Cdr:
         """The bill with what the meter signed.  Nothing in it changes energy or cost: what is odd is flagged."""

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from gateway.core.awaited import adopt, give_up, new_session
 from gateway.core.cdrs import price_cuts_of
-from gateway.core.drivers import authorization_of, end_session, is_refused, takes_over
+from gateway.core.drivers import authorization_of, end_session, is_refused, takes_over, was_ordered
 from gateway.core.facts import fact_of, is_same_token, start_key_of
 from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order, is_new
 from gateway.domain.events import TransactionAnswer, TransactionReported
@@ -21,6 +22,7 @@ from gateway.domain.sessions import Fact, FactKind, Ledger, Session, SessionStat
 from gateway.domain.tokens import Authorization, AuthStatus
 from gateway.errors import ConflictError, RevisionConflictError, StoreDownError
 from gateway.flows.authorization import Authorizer
+from gateway.flows.expected import AllExpected, Expectations, Expected
 from gateway.flows.inquiries import Inquiry, Shown
 from gateway.flows.memory import Memory
 from gateway.flows.session_costs import CostsTold
@@ -41,13 +43,21 @@ class Transactions:
     """Turns TransactionReported into facts and sessions.  Call it from the station's mailbox only."""
 
     def __init__(
-        self, store: Store, memory: Memory, clock: Clock, ids: Ids, authorizer: Authorizer, rules: SealRules
+        self,
+        store: Store,
+        memory: Memory,
+        clock: Clock,
+        ids: Ids,
+        authorizer: Authorizer,
+        rules: SealRules,
+        expectations: Expectations | None = None,
     ) -> None:
         self._store = store
         self._memory = memory
         self._clock = clock
         self._ids = ids
         self._authorizer = authorizer
+        self._expectations = expectations or AllExpected()
         self.terms = SessionTerms(memory, rules)
         self._costs = CostsTold(rules.cost_interval_s)
 
@@ -189,19 +199,15 @@ class Transactions:
             transaction_id = str(await self._store.next_transaction_no())
         fact = fact_of(event)
         key = self.terms.find_key(event)
-        verdict = await self._judge(event, key)
+        expected = self._expectations.find_transaction(event, key, None)
+        verdict = await self._judge(event, key, expected=expected)
         authorization = verdict if isinstance(verdict, Authorization) else None
         ledger = begin_ledger(fact)
-        session = Session(
-            id=self._ids.new(),
-            key=key,
-            transaction_id=transaction_id,
-            start_key=start_key_of(event),
-            status=SessionStatus.PENDING,
-            ledger=ledger,
+        session = await self._session_of(expected)
+        session = replace(
+            adopt(session, key=key, transaction_id=transaction_id, start_key=start_key_of(event), ledger=ledger),
             terms=self.terms.find_terms(key, ledger.started_at, None),
-            remote_start_id=event.remote_start_id,
-            last_updated=self._clock.now(),
+            remote_start_id=event.remote_start_id or session.remote_start_id,
         )
         if authorization is not None:
             session = self.terms.identify(session, event.id_token, authorization)
@@ -209,7 +215,8 @@ class Transactions:
         if not cuts.is_empty:
             session = _with_ledger(session, begin_ledger(fact, cuts))
         session = self.terms.schedule(end_session(session), self._clock.now())
-        await self._store.commit([SaveSession(session, write_terms=True, fact=fact)])
+        of_order = self._changes_on_use(expected, session)
+        await self._store.commit([SaveSession(session, write_terms=True, fact=fact), *of_order])
         log.info(
             "session started",
             session_id=session.id,
@@ -223,6 +230,24 @@ class Transactions:
             authorization = await self._ask(session.id, event, verdict)
         return TransactionAnswer(transaction_id=transaction_id, authorization=authorization)
 
+    async def _session_of(self, expected: Expected | None) -> Session:
+        """The session that awaits the transaction; a new one where none does, also where it was given up by now."""
+        known = None if expected is None else await self._store.find_session(expected.session_id)
+        if known is not None and known.is_awaited and known.is_open:
+            return self._memory.sessions.get(known.id, known)
+        id_ = expected.session_id if expected is not None and known is None else self._ids.new()
+        return new_session(id_, self._clock.now())
+
+    def _changes_on_use(self, expected: Expected | None, session: Session) -> Sequence[Change]:
+        """What was expected has come as this session; another that awaits it does so no longer."""
+        if expected is None:
+            return ()
+        changes = [*expected.changes_on_use(session.id)]
+        awaiting = self._memory.sessions.get(expected.session_id)
+        if awaiting is not None and awaiting.is_awaited and awaiting.id != session.id:
+            changes.append(SaveSession(give_up(awaiting, self._clock.now()), write_terms=True))
+        return changes
+
     # --- going on ------------------------------------------------------------------------------------------------
 
     async def _amend(self, event: TransactionReported, session: Session, fact: Fact) -> TransactionAnswer:
@@ -232,7 +257,10 @@ class Transactions:
         if event.kind is FactKind.ENDED and _has_ended(session.ledger):
             return await self._keep_late(event, session, fact, "the session has ended already")
         key = self.terms.find_key(event) if tells_place(event, session) else session.key
-        verdict = await self._judge(event, key, session)
+        expected = None
+        if event.id_token is not None:
+            expected = self._expectations.find_transaction(event, key, session)
+        verdict = await self._judge(event, key, session, expected)
         authorization = verdict if isinstance(verdict, Authorization) else None
         changed = session
         tells_driver = event.id_token is not None and not is_same_token(event.id_token, session.id_token)
@@ -248,7 +276,7 @@ class Transactions:
         if tells_place(event, session) or tells_start or ledger.started_at != session.ledger.started_at:
             changed = self.terms.move(changed, event)
         changed = await self._cut_anew(changed, session.terms, fact)
-        saved = await self._save(session, changed, fact)
+        saved = await self._save(session, changed, fact, self._changes_on_use(expected, session))
         if isinstance(verdict, Inquiry):
             authorization = await self._ask(session.id, event, verdict)
         return replace(self._answer_with_cost(event, saved), authorization=authorization)
@@ -269,12 +297,12 @@ class Transactions:
         stored = await self._store.load_facts(session.id)
         return _with_ledger(session, fold_facts([*stored, *facts], session.id_token, cuts))
 
-    async def _save(self, session: Session, changed: Session, fact: Fact) -> Session:
+    async def _save(self, session: Session, changed: Session, fact: Fact, more: Sequence[Change] = ()) -> Session:
         ledger = changed.ledger
         if ledger.ended_at is not None:
             changed = self.terms.schedule(end_session(changed), self._clock.now())
         write_terms = changed.terms is not session.terms or changed.key is not session.key
-        await self._store.commit((_save_session(changed, write_terms, fact),))
+        await self._store.commit((_save_session(changed, write_terms, fact), *more))
         if ledger.ended_at is not None and session.ledger.ended_at is None:
             log.info("session ended", session_id=session.id, energy_wh=str(ledger.energy_wh), status=changed.status)
         return changed
@@ -297,14 +325,23 @@ class Transactions:
     # --- the driver's card ---------------------------------------------------------------------------------------
 
     async def _judge(
-        self, event: TransactionReported, key: ConnectorKey, session: Session | None = None
+        self,
+        event: TransactionReported,
+        key: ConnectorKey,
+        session: Session | None = None,
+        expected: Expected | None = None,
     ) -> Authorization | Inquiry | None:
         """The decision on the card that an event shows, or what to ask once the event is durable.
 
         About the driver of a session its eMSP is asked once, and about a card that stops another's session not at all.
+        Nobody is asked about what the eMSP itself has ordered: the card may be a name that nobody else knows.
         """
         if event.id_token is None:
             return None
+        if session is not None and was_ordered(session) and is_same_token(event.id_token, session.id_token):
+            return authorization_of(session)
+        if expected is not None:
+            return expected.authorization
         shown = Shown(
             id_token=event.id_token,
             key=key,

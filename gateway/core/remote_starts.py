@@ -1,0 +1,68 @@
+"""Which order does a transaction, or a card, follow?"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from gateway.core.facts import is_same_token
+from gateway.domain.ids import ConnectorKey
+from gateway.domain.remote_starts import RemoteStart
+from gateway.domain.tokens import AuthMethod, Authorization, AuthStatus, IdToken
+
+SLOW_CLOCK = timedelta(minutes=5)
+
+
+def find_start_of_transaction(
+    starts: Iterable[RemoteStart],
+    key: ConnectorKey,
+    id_token: IdToken | None,
+    remote_start_id: str | None,
+    at: datetime,
+) -> RemoteStart | None:
+    """The order that a transaction which began `at` follows, the newest if several fit.
+
+    2.x says it by the id of the order (OCPP 2.0.1 F01.FR.25).  Else it is known by the plug and by what the station was
+    told the driver is: a card only around the time of the order, for its owner may come back with it.
+    """
+    if remote_start_id is not None:
+        found = [start for start in starts if str(start.remote_start_id) == remote_start_id]
+    else:
+        found = [start for start in starts if _fits(start, key, id_token) and _began_with(start, at)]
+    return max(found, key=lambda start: start.asked_at, default=None)
+
+
+def find_start_of_card(
+    starts: Iterable[RemoteStart], evse_no: int, id_token: IdToken, now: datetime
+) -> RemoteStart | None:
+    """The order for which a station asks about a card before it starts (OCPP 1.6 AuthorizeRemoteTxRequests)."""
+    found = [
+        start
+        for start in starts
+        if is_same_token(start.id_token, id_token)
+        and (evse_no in (0, start.key.evse_no))
+        and start.used_by is None
+        and start.asked_at - SLOW_CLOCK <= now <= start.starts_by
+    ]
+    return max(found, key=lambda start: start.asked_at, default=None)
+
+
+def authorization_of_order(start: RemoteStart) -> Authorization:
+    """The eMSP has decided already.  OCPI 2.2.1 mod_commands 13.3.3: the token is not to be checked."""
+    return Authorization(
+        status=AuthStatus.ACCEPTED,
+        reason=f"ordered by {start.token.party}",
+        token=start.token,
+        group_id=start.token.group_id,
+        auth_method=AuthMethod.COMMAND,
+        authorization_reference=start.authorization_reference,
+    )
+
+
+def _fits(start: RemoteStart, key: ConnectorKey, id_token: IdToken | None) -> bool:
+    is_there = key.evse_no in (0, start.key.evse_no)
+    return is_there and id_token is not None and is_same_token(start.id_token, id_token) and start.used_by is None
+
+
+def _began_with(start: RemoteStart, at: datetime) -> bool:
+    if start.is_alias:
+        return at <= start.known_until
+    return start.asked_at - SLOW_CLOCK <= at <= start.known_until
