@@ -21,8 +21,11 @@ from gateway.domain.ids import party_id_of
 from gateway.domain.partners import PartnerRole
 from gateway.errors import SettingsError
 from gateway.flows.admission import AdmissionRules, Doorkeeper
+from gateway.flows.callbacks import Callbacks
+from gateway.flows.commands import CommandRules, Commands
 from gateway.flows.corrections import Corrections
 from gateway.flows.delivery import Deliveries
+from gateway.flows.expected import AllExpected
 from gateway.flows.inquiries import Inquiries
 from gateway.flows.inventory import Inventory
 from gateway.flows.letters import Letters
@@ -33,6 +36,7 @@ from gateway.flows.outbox import Outbox
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
+from gateway.flows.remote_starts import RemoteStarts
 from gateway.flows.timekeeper import Timekeeper
 from gateway.flows.token_pulls import TokenPulls
 from gateway.flows.tokens import TokenInbox
@@ -42,6 +46,7 @@ from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.exchange import VERSIONS_PATH, Edge, PageLimits
 from gateway.ocpi.postman import OcpiPostman
 from gateway.ocpi.renderings import Renderings
+from gateway.ocpi.results import OcpiResults
 from gateway.ocpi.server import Listener, OcpiServer
 from gateway.ocpi.token_calls import TokenCalls
 from gateway.ocpi.versions import VERSIONS as OCPI_VERSIONS
@@ -138,11 +143,21 @@ class Gateway:
             clock=clock,
             deadline_s=config.ocpi.authorize_timeout_s,
         )
+        starts = RemoteStarts(clock)
+        subscribers.append(starts.on_changes)
         flows = build_station_flows(
-            config, store=store, memory=memory, clock=clock, ids=ids, mailboxes=mailboxes, inquiries=inquiries
+            config,
+            store=store,
+            memory=memory,
+            clock=clock,
+            ids=ids,
+            mailboxes=mailboxes,
+            inquiries=inquiries,
+            expectations=AllExpected((starts,)),
         )
         availability, sealing, signatures = flows.availability, flows.sealing, flows.signatures
         await memory.load(store)
+        await starts.load(store)
         known = [SavePartner(partner) for partner in memory.partners.values()]
         partners.on_changes(known)
         outbox.on_changes(known)
@@ -187,6 +202,25 @@ class Gateway:
         )
         self._stack.push_async_callback(deliveries.stop)
         subscribers.append(deliveries.on_changes)
+        callbacks = Callbacks(
+            store=store, partners=partners, writer=OcpiResults(), clock=clock, check_url=client.check_url
+        )
+        subscribers.append(callbacks.on_changes)
+        self._stack.push_async_callback(callbacks.stop)
+        commands = Commands(
+            store=store,
+            memory=memory,
+            partners=partners,
+            stations=stations_edge.stations,
+            mailboxes=mailboxes,
+            callbacks=callbacks,
+            starts=starts,
+            terms=flows.transactions.terms,
+            clock=clock,
+            ids=ids,
+            rules=CommandRules(timeout_s=config.ocpi.command_timeout_s, start_window_s=config.ocpi.start_window_s),
+        )
+        self._stack.push_async_callback(commands.stop)
         partners_edge = OcpiServer(
             Edge(
                 store=store,
@@ -198,6 +232,7 @@ class Gateway:
                 clock=clock,
                 trace=trace,
                 withheld=withheld,
+                commands=commands,
                 parties=parties_of(config),
                 public_url=public_url,
                 limits=_page_limits(config),
@@ -207,6 +242,7 @@ class Gateway:
         )
         await registration.recover()
         await deliveries.begin()
+        await callbacks.begin()
         console = Console(
             Parts(
                 token=console_token,

@@ -244,6 +244,13 @@ class OcpiSettings(Section):
         default=5, description="Wait after a partner failed, before it is tried again; doubled each time."
     )
 
+    command_timeout_s: int = Field(
+        default=30, ge=5, le=300, description="By when a partner gets the result of a command, as it is promised."
+    )
+    start_window_s: WholeSeconds = Field(
+        default=120, description="How long a session that a partner ordered may take to begin, after that."
+    )
+
     @property
     def address(self) -> Address:
         return parse_listen(self.listen)

@@ -47,6 +47,14 @@ class RemoteStarts:
             changes_on_use=lambda session_id: [SaveRemoteStart(replace(found, used_by=session_id))],
         )
 
+    def find(self, start: RemoteStart) -> RemoteStart:
+        """The order as it is by now."""
+        return self._starts.get(station_key(start.key.station_id), {}).get(start.id, start)
+
+    def find_of_session(self, station_id: str, session_id: str) -> RemoteStart | None:
+        """The order that a session awaits the transaction of."""
+        return next((start for start in self._of(station_id) if start.session_id == session_id), None)
+
     def find_card(self, shown: Shown) -> Authorization | None:
         starts = self._of(shown.key.station_id)
         found = find_start_of_card(starts, shown.key.evse_no, shown.id_token, shown.received_at)

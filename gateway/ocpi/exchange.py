@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from aiohttp import web
 from gateway.domain.ids import PartyId
 from gateway.domain.partners import Partner
 from gateway.domain.tariffs import Tariff
+from gateway.flows.commands import CommandApi
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.registration import Registration
 from gateway.flows.tokens import TokenInbox
@@ -32,6 +34,8 @@ ROOT = "/ocpi"
 VERSIONS_PATH = f"{ROOT}/versions"
 MODULES_ROOT = f"{ROOT}/cpo/"
 BODY_TIMEOUT_S = 30
+REQUEST_ID, CORRELATION_ID = "X-Request-ID", "X-Correlation-ID"
+_MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,7 @@ class Edge:
     clock: Clock
     trace: Trace
     withheld: WithheldBook
+    commands: CommandApi
     parties: tuple[PartyId, ...]
     public_url: str
     limits: PageLimits = field(default_factory=PageLimits)
@@ -94,6 +99,11 @@ class Exchange:
     def viewer(self) -> Partner:
         """The partner as one that looks at locations: in some versions it cannot be asked not to show one."""
         return self.partner if self.version.says_unpublished else replace(self.partner, sees_unpublished=False)
+
+    @property
+    def correlation_id(self) -> str | None:
+        """As the caller gave it, if it gave one."""
+        return find_message_id(self.request, CORRELATION_ID)
 
     @property
     def path(self) -> dict[str, str]:
@@ -177,6 +187,12 @@ class Exchange:
 
 def _id_text(key: Hashable) -> str:
     return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
+def find_message_id(request: web.Request, header: str) -> str | None:
+    """The id that a caller gave its message; many peers send none."""
+    given = request.headers.get(header, "")
+    return given if _MESSAGE_ID.fullmatch(given) else None
 
 
 Handler = Callable[[Exchange], Awaitable[Reply]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 import uuid
 from collections.abc import Awaitable, Callable
@@ -17,12 +16,15 @@ from gateway.errors import GatewayError, NotFoundError, UnauthorizedError, WireE
 from gateway.ocpi.caller import Caller, Route, check_route, identify, parse_route, response_headers
 from gateway.ocpi.envelope import CLIENT_ERROR, SERVER_ERROR, Reply, render_response, reply_for
 from gateway.ocpi.exchange import (
+    CORRELATION_ID,
     MODULES_ROOT,
+    REQUEST_ID,
     VERSIONS_PATH,
     Edge,
     Exchange,
     Handler,
     details_path,
+    find_message_id,
     module_path,
 )
 from gateway.ocpi.handlers import CONFIGURATION, MODULES
@@ -34,14 +36,12 @@ from gateway.ops.foreign_logs import foreign_logger
 log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024
-REQUEST_ID, CORRELATION_ID = "X-Request-ID", "X-Correlation-ID"
 TRACE_ID = "ocpi"
 """Under this name, in place of a station's, the trace lists refused requests of partners."""
 
 HTTP_LOGGER = foreign_logger(
     f"{__name__}.http", "unreadable HTTP request of a partner", HttpProcessingError, web.RequestPayloadError
 )
-_MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 Serve = Callable[["Call"], Awaitable[web.StreamResponse]]
 
@@ -213,9 +213,8 @@ def _path(request: web.Request) -> str:
 
 
 def _message_id(request: web.Request, header: str) -> str:
-    """The caller's own id, else a new one: many peers send none."""
-    given = request.headers.get(header, "")
-    return given if _MESSAGE_ID.fullmatch(given) else str(uuid.uuid4())
+    """The caller's own id, else a new one."""
+    return find_message_id(request, header) or str(uuid.uuid4())
 
 
 def _routing_headers(edge: Edge, call: Call) -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.domain.callbacks import CallbackKind
 from gateway.domain.cdrs import Cdr, Totals
+from gateway.domain.commands import Order
 from gateway.domain.locations import Connector, Evse, Location
 from gateway.domain.partners import Endpoint
 from gateway.domain.sessions import Session
@@ -63,5 +65,14 @@ class Version:
     """Data of an answer and the id of the partner that gave it."""
 
     render_location_references: Callable[[LocationReferences], Json]
+    command_parsers: Mapping[CallbackKind, Callable[[Any, TokenKey, str], Order]]
+    """By command: its body, the party that a token is of where it does not say so, and the partner's id."""
+
+    render_command_response: Callable[[str, int, str | None], Json]
+    """The word for it, the seconds within which a result is promised, and a reason."""
+
+    render_command_result: Callable[[str, str | None], Json]
+    """The word for what became of a command, and a reason."""
+
     render_token_type: Callable[[str], str]
     """The version's word for one of our token types."""

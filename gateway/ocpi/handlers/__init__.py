@@ -1,7 +1,7 @@
 """One file per module: who calls, parse, flow, render."""
 
 from gateway.ocpi.exchange import Handler
-from gateway.ocpi.handlers import cdrs, credentials, locations, sessions, tariffs, tokens
+from gateway.ocpi.handlers import cdrs, commands, credentials, locations, sessions, tariffs, tokens
 
 # Module to its routes: method, what follows the module's URL, handler.
 MODULES: dict[str, tuple[tuple[str, str, Handler], ...]] = {
@@ -20,6 +20,7 @@ MODULES: dict[str, tuple[tuple[str, str, Handler], ...]] = {
     "sessions": (("GET", "", sessions.list_sessions),),
     "cdrs": (("GET", "", cdrs.list_cdrs),),
     "tariffs": (("GET", "", tariffs.list_tariffs),),
+    "commands": (("POST", "/{command}", commands.post_command),),
     "tokens": (
         ("GET", "/{country_code}/{party_id}/{token_uid}", tokens.get_token),
         ("PUT", "/{country_code}/{party_id}/{token_uid}", tokens.put_token),

@@ -1,6 +1,6 @@
 """OCPI 2.1.1: one party per connection, no routing, no taxes, and fewer words for most things."""
 
-from gateway.ocpi.v211 import cdrs, credentials, locations, sessions, tariffs, tokens
+from gateway.ocpi.v211 import cdrs, commands, credentials, locations, sessions, tariffs, tokens
 from gateway.ocpi.version import Version
 
 VERSION = Version(
@@ -12,6 +12,7 @@ VERSION = Version(
         ("cdrs", "SENDER"),
         ("tariffs", "SENDER"),
         ("tokens", "RECEIVER"),
+        ("commands", "RECEIVER"),
     ),
     is_routed=False,
     raw_token=True,
@@ -32,5 +33,8 @@ VERSION = Version(
     render_token=tokens.render_token,
     parse_authorization=tokens.parse_authorization,
     render_location_references=tokens.render_location_references,
+    command_parsers=commands.PARSERS,
+    render_command_response=commands.render_command_response,
+    render_command_result=commands.render_command_result,
     render_token_type=tokens.render_token_type,
 )

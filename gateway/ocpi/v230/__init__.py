@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gateway.ocpi import v221
-from gateway.ocpi.v230 import cdrs, credentials, locations, tariffs, tokens
+from gateway.ocpi.v230 import cdrs, commands, credentials, locations, tariffs, tokens
 
 VERSION = replace(
     v221.VERSION,
@@ -19,5 +19,6 @@ VERSION = replace(
     parse_token=tokens.parse_token,
     parse_token_patch=tokens.parse_token_patch,
     parse_authorization=tokens.parse_authorization,
+    command_parsers=commands.PARSERS,
     render_token_type=tokens.render_token_type,
 )

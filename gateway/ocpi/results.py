@@ -1,0 +1,31 @@
+"""Results of what partners asked for, in the words of the version in which they asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from gateway.domain.callbacks import COMMANDS, Callback, CallbackKind
+from gateway.ocpi.version import Json, Version
+from gateway.ocpi.versions import VERSIONS
+from gateway.ocpi.wire import dump_json
+
+Renderer = Callable[[Version, str, str | None, Any], Json]
+
+
+class OcpiResults:
+    """The port ResultWriter."""
+
+    def render_result(self, callback: Callback, word: str, message: str | None, content: Any) -> bytes:
+        return dump_json(RENDERERS[callback.kind](VERSIONS[callback.version], word, message, content))
+
+    def timeout_word(self, callback: Callback) -> str:
+        return TIMEOUTS[callback.kind]
+
+
+def _render_command(version: Version, word: str, message: str | None, _content: Any) -> Json:
+    return version.render_command_result(word, message)
+
+
+RENDERERS: Final[Mapping[CallbackKind, Renderer]] = dict.fromkeys(COMMANDS, _render_command)
+TIMEOUTS: Final[Mapping[CallbackKind, str]] = dict.fromkeys(COMMANDS, "TIMEOUT")
