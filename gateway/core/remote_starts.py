@@ -1,6 +1,6 @@
 """Which order does a transaction, or a card, follow?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from gateway.core.facts import is_same_token
@@ -16,17 +16,20 @@ def find_start_of_transaction(
     key: ConnectorKey,
     id_token: IdToken | None,
     remote_start_id: str | None,
-    at: datetime,
+    moments: Sequence[datetime],
 ) -> RemoteStart | None:
-    """The order that a transaction which began `at` follows, the newest if several fit.
+    """The order that a transaction follows, the newest if several fit.
 
     2.x says it by the id of the order (OCPP 2.0.1 F01.FR.25).  Else it is known by the plug and by what the station was
-    told the driver is: a card only around the time of the order, for its owner may come back with it.
+    told the driver is: a card only around the time of the order, for its owner may come back with it.  `moments` are
+    when it began and when we heard of it: the one may be told by a clock that is wrong, the other be late.
     """
     if remote_start_id is not None:
         found = [start for start in starts if str(start.remote_start_id) == remote_start_id]
     else:
-        found = [start for start in starts if _fits(start, key, id_token) and _began_with(start, at)]
+        found = [
+            start for start in starts if _fits(start, key, id_token) and any(_is_about(start, at) for at in moments)
+        ]
     return max(found, key=lambda start: start.asked_at, default=None)
 
 
@@ -69,7 +72,7 @@ def _fits(start: RemoteStart, key: ConnectorKey, id_token: IdToken | None) -> bo
     return is_there and id_token is not None and is_same_token(start.id_token, id_token) and start.used_by is None
 
 
-def _began_with(start: RemoteStart, at: datetime) -> bool:
+def _is_about(start: RemoteStart, at: datetime) -> bool:
     if start.is_alias:
         return at <= start.known_until
     return start.asked_at - SLOW_CLOCK <= at <= start.known_until

@@ -37,7 +37,11 @@ class RemoteStarts:
     ) -> Expected | None:
         """By the id of the order, or by plug, time and what the station was told the driver is."""
         found = find_start_of_transaction(
-            self._of(event.receipt.station_id), key, event.id_token, event.remote_start_id, event.at
+            self._of(event.receipt.station_id),
+            key,
+            event.id_token,
+            event.remote_start_id,
+            (event.at, event.receipt.received_at),
         )
         if found is None or found.used_by not in (None, None if session is None else session.id):
             return None
