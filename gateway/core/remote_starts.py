@@ -30,7 +30,7 @@ def find_start_of_transaction(
         found = [
             start for start in starts if _fits(start, key, id_token) and any(_is_about(start, at) for at in moments)
         ]
-    return max(found, key=lambda start: start.asked_at, default=None)
+    return max(found, key=_newest, default=None)
 
 
 def find_start_of_card(
@@ -49,7 +49,7 @@ def find_start_of_card(
         and start.used_by is None
         and now <= (start.starts_by if start.is_alias else start.known_until)
     ]
-    return max(found, key=lambda start: start.asked_at, default=None)
+    return max(found, key=_newest, default=None)
 
 
 def authorization_of_order(start: RemoteStart) -> Authorization:
@@ -65,6 +65,10 @@ def authorization_of_order(start: RemoteStart) -> Authorization:
         auth_method=AuthMethod.COMMAND,
         authorization_reference=start.authorization_reference,
     )
+
+
+def _newest(start: RemoteStart) -> tuple[datetime, int]:
+    return start.asked_at, start.remote_start_id
 
 
 def _fits(start: RemoteStart, key: ConnectorKey, id_token: IdToken | None) -> bool:

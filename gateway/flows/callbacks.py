@@ -67,7 +67,7 @@ class Callbacks:
         self._is_running = True
         for callback in await self._store.load_open_callbacks():
             self._put(callback, callback.overdue_at)
-        self._on_timer()
+        await self.end_overdue()
 
     async def stop(self) -> None:
         """End nothing more: what is open is taken up after the next start."""
@@ -143,6 +143,12 @@ class Callbacks:
                 self._put(change.callback, change.callback.overdue_at)
                 self._set_timer()
 
+    async def end_overdue(self) -> None:
+        """What has reached its deadline without a result is a TIMEOUT."""
+        overdue = list(self._agenda.take_due(self._clock.now()))
+        self._set_timer()
+        await asyncio.gather(*(self._time_out(callback_id) for callback_id in overdue))
+
     # --- parts ----------------------------------------------------------------------------------------------------
 
     def _changes(self, callback: Callback, word: str, message: str | None, content: Any) -> list[Change]:
@@ -168,11 +174,9 @@ class Callbacks:
 
     def _on_timer(self) -> None:
         self._timer = None
-        for callback_id in list(self._agenda.take_due(self._clock.now())):
-            task = asyncio.create_task(self._time_out(callback_id), name=f"timeout of {callback_id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        self._set_timer()
+        task = asyncio.create_task(self.end_overdue(), name="overdue results")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _set_timer(self) -> None:
         if self._timer is not None:

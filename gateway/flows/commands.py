@@ -54,7 +54,6 @@ log = structlog.get_logger(__name__)
 CARD_GOOD_FOR = timedelta(minutes=15)  # OCPI 2.2.1 mod_commands 13.3.3
 KEPT_FOR = timedelta(days=1)
 """A transaction that began in time may be told late, by a station that was offline."""
-LARGEST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +151,7 @@ class Commands:
             key=key,
             token=order.token,
             id_token=id_token_of(order.token, connection.id_tokens, alias_of(callback.id)),
-            remote_start_id=int(alias_of(callback.id)[:8], 16) % LARGEST_ID + 1,
+            remote_start_id=await self._store.next_transaction_no(),
             asked_at=now,
             starts_by=starts_by,
             known_until=known_until,

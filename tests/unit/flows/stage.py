@@ -26,9 +26,11 @@ from gateway.errors import StoreDownError
 from gateway.flows.authorization import Authorizer
 from gateway.flows.availability import Availability
 from gateway.flows.corrections import Corrections
+from gateway.flows.expected import AllExpected
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
 from gateway.flows.partner_book import PartnerBook
+from gateway.flows.remote_starts import RemoteStarts
 from gateway.flows.sealing import Sealing
 from gateway.flows.session_terms import SealRules
 from gateway.flows.signatures import Signatures
@@ -39,6 +41,7 @@ from gateway.flows.transactions import Transactions
 from gateway.ops.signatures import EcdsaVerifier
 from gateway.ports import (
     Change,
+    Publish,
     SaveLocalToken,
     SaveLocation,
     SaveStation,
@@ -118,6 +121,7 @@ class Stage:
         self.rules = RULES
         self.emsps: Emsps | None = None
         self.partners = PartnerBook()
+        self.subscribers: list[Publish] = []
 
     async def open(self) -> None:
         store: Any = self.store
@@ -136,7 +140,9 @@ class Stage:
             offline_grace_s=OFFLINE_GRACE_S,
             restart_grace_s=RESTART_GRACE_S,
         )
-        self.transactions = Transactions(store, self.memory, clock, self.ids, authorizer, self.rules)
+        self.starts = RemoteStarts(clock)
+        expectations = AllExpected((self.starts,))
+        self.transactions = Transactions(store, self.memory, clock, self.ids, authorizer, self.rules, expectations)
         signatures = Signatures(store, self.memory, EcdsaVerifier())
         self.sealing = Sealing(
             store,
@@ -160,9 +166,10 @@ class Stage:
             doubt_rules=self.doubt_rules,
         )
         await self.memory.load(store)
+        await self.starts.load(store)
         self.availability.begin()
         self.events = StationEvents(
-            store, self.memory, clock, authorizer, self.availability, self.transactions, BootRules()
+            store, self.memory, clock, authorizer, self.availability, self.transactions, BootRules(), expectations
         )
         self.keeper = Timekeeper(store, clock, self.sealing, self.availability, self.trace)
         self.store.reads.clear()
@@ -180,6 +187,9 @@ class Stage:
     def _publish(self, changes: Sequence[Change]) -> None:
         self.memory.apply(changes)
         self.partners.on_changes(changes)
+        self.starts.on_changes(changes)
+        for subscriber in self.subscribers:
+            subscriber(changes)
 
     # --- arranging
 

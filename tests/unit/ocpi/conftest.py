@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from gateway.domain.commands import Asked, CommandAnswer, Order
 from gateway.domain.partners import Partner
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.registration import Registration
@@ -26,6 +27,20 @@ PUBLIC_URL = "https://cpo.example"
 
 def authorization(token: str) -> dict[str, str]:
     return {"Authorization": "Token " + base64.b64encode(token.encode()).decode()}
+
+
+class FakeCommands:
+    """Writes down what is ordered, and answers with `answer`, or raises it."""
+
+    def __init__(self) -> None:
+        self.orders: list[tuple[Asked, Order]] = []
+        self.answer: CommandAnswer | Exception = CommandAnswer(result="ACCEPTED", timeout_s=30)
+
+    async def order(self, asked: Asked, order: Order) -> CommandAnswer:
+        self.orders.append((asked, order))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
 
 class Platform:
@@ -50,6 +65,7 @@ class Platform:
             versions_url=f"{PUBLIC_URL}/ocpi/versions",
             roles=(OWN_ROLE,),
         )
+        self.commands = FakeCommands()
         self.edge = Edge(
             store=self.store,  # type: ignore[arg-type]
             catalog=self.catalog,
@@ -60,6 +76,7 @@ class Platform:
             clock=self.clock,
             trace=self.trace,
             withheld=WithheldBook(self.clock),
+            commands=self.commands,
             parties=(OURS, OTHER_OF_OURS),
             public_url=PUBLIC_URL + "/",
             limits=PageLimits(locations=2, sessions=2, cdrs=2, tariffs=2),
