@@ -44,12 +44,8 @@ ROWS_OF: Mapping[str, int] = {
 NOT_OURS = frozenset({"AU9", "MV5", "MV6", "P59"})
 PENDING = frozenset(
     {
-        # commands, and what they bring to sessions and tokens
-        *("E5", "CMD1", "CMD2", "CMD3", "CMD4", "CMD5", "CMD6", "SL1", "SL9", "AU3", "AU5", "AU6"),
-        *("CO1", "CO2", "CO3", "CO4", "CO5", "CO6", "CO7", "CO8"),
-        *("P19", "P21", "P22", "P24", "P25", "P26", "P28"),
         # reservations
-        *("D15", "SES11", "CDR4", "ST2", "SL2", "SL11", "SL12", "P20"),
+        *("CMD6", "CO3", "CO4", "CO8", "D15", "SES11", "CDR4", "ST2", "SL2", "SL11", "SL12", "P20"),
         # charging profiles and preferences
         *("E13", "D9", "SES2", "PRO1", "PRO2", "CP1", "CP2", "CP3", "CP4"),
         # hubs

@@ -10,6 +10,7 @@ import pytest
 from simulators.charger import Patience, build_charger, load_scenario
 from simulators.demo import LOCATION
 from simulators.emsp.emsp import Emsp
+from simulators.emsp.faults import ocpi_status, status
 from simulators.emsp.tokens import new_token
 from tests.contract_schemas import assert_valid
 from tests.e2e.house import House, until
@@ -40,10 +41,10 @@ async def plugged(house: House, version: str, state: str = "Available") -> Async
     async with Raw(f"{house.ocpp_url}/{STATION[version]}", version=version) as raw:
         await raw.boot()
         if version == "1.6":
-            status = {"connectorId": 1, "errorCode": "NoError", "status": state, "timestamp": at(0)}
+            told = {"connectorId": 1, "errorCode": "NoError", "status": state, "timestamp": at(0)}
         else:
-            status = {"evseId": 1, "connectorId": 1, "connectorStatus": state, "timestamp": at(0)}
-        await raw.ask("StatusNotification", status)
+            told = {"evseId": 1, "connectorId": 1, "connectorStatus": state, "timestamp": at(0)}
+        await raw.ask("StatusNotification", told)
         yield raw
 
 
@@ -342,6 +343,77 @@ async def test_what_cannot_be_done_is_refused_at_once(house: House, emsp: Emsp) 
     assert [each.response["result"] for each in (offline, strange, lone_plug)] == ["REJECTED"] * 3
     assert_valid("command_response", offline.response)
     assert emsp.violations == []
+
+
+# --- telling the result
+
+
+async def test_a_result_is_told_though_the_partner_fails_on_all_else(house: House, emsp: Emsp) -> None:
+    emsp.faults.add(status(503, method="PUT"), times=1000)
+    async with plugged(house, "1.6") as raw:
+        await house.call("POST", f"partners/{await partner_of(house)}/resync", {})
+        await until(lambda: failing(house), "the partner fails")
+
+        result = await unlock(emsp, raw)
+
+        assert word_of(result) == "ACCEPTED"
+        assert await failing(house), "and it fails on all else still"
+
+
+async def test_a_result_is_tried_again_and_one_that_is_refused_is_a_dead_letter(tmp_path: Path) -> None:
+    async with (
+        House(tmp_path, {"GATEWAY_OCPI__PUSH_RETRY_S": "0.1"}) as house,
+        provider(house) as emsp,
+        plugged(house, "1.6") as raw,
+    ):
+        emsp.faults.add(status(503, path_contains="/commands/"), times=2)
+        assert word_of(await unlock(emsp, raw)) == "ACCEPTED"
+        emsp.faults.add(ocpi_status(2001, path_contains="/commands/"))
+        await unlock(emsp, raw, waits=False)
+
+        async def refused() -> list[dict[str, Any]]:
+            found = await house.call("GET", f"partners/{await partner_of(house)}/deliveries")
+            rows: list[dict[str, Any]] = found["refused"]
+            return rows
+
+        (row,) = await until(refused, "the result is refused")
+        commands = await house.items("commands")
+        assert [each["state"] for each in commands] == ["REFUSED", "DELIVERED"]
+        await house.call("POST", f"partners/{await partner_of(house)}/deliveries/{row['no']}/retry")
+
+        async def delivered() -> bool:
+            return [each["state"] for each in await house.items("commands")] == ["DELIVERED"] * 2
+
+        await until(delivered, "the dead letter is delivered")
+
+
+async def test_a_result_has_the_routing_of_the_command_turned_around(house: House, emsp: Emsp) -> None:
+    async with plugged(house, "1.6") as raw:
+        await unlock(emsp, raw)
+
+        (post,) = [each for each in emsp.received if "/commands/" in each.path]
+        names = ("OCPI-from-country-code", "OCPI-from-party-id", "OCPI-to-country-code", "OCPI-to-party-id")
+        headers = {name.lower(): value for name, value in post.headers.items()}
+        assert [headers[name.lower()] for name in names] == ["NL", "GWY", "NL", "EMS"]
+
+
+async def unlock(emsp: Emsp, raw: Raw, *, waits: bool = True) -> dict[str, Any] | None:
+    connector = (await emsp.pull("locations"))[0]["evses"][0]["connectors"][0]["id"]
+    asked = await emsp.send_command(
+        "UNLOCK_CONNECTOR", location_id=LOCATION, evse_uid=evse(raw.version), connector_id=connector
+    )
+    await raw.reply(await heard(raw, "UnlockConnector"), {"status": "Unlocked"})
+    return await asked.result(WAIT_S) if waits else None
+
+
+async def partner_of(house: House) -> str:
+    (partner,) = await house.items("partners")
+    return str(partner["id"])
+
+
+async def failing(house: House) -> bool:
+    found = await house.call("GET", f"partners/{await partner_of(house)}/deliveries")
+    return bool(found["state"] == "FAILING")
 
 
 # --- with the simulated charger

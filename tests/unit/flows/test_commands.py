@@ -15,7 +15,7 @@ from gateway.domain.tokens import AuthMethod, AuthStatus
 from gateway.errors import StoreDownError, WireError
 from tests.unit.flows.office import PARTNER, START, URL, Office
 from tests.unit.flows.stage import Stage
-from tests.unit.flows.words import LOCATION, OTHER_CARD, STATION, TOKEN, after, metered, start, stop
+from tests.unit.flows.words import LOCATION, OTHER_CARD, STATION, TOKEN, after, metered, start, started, stop, updated
 
 LONG = replace(TOKEN, uid="0123456789ABCDEF01234", type="APP_USER")
 REJECTED = CallReply(outcome=CallOutcomeKind.ANSWERED, status="Rejected")
@@ -293,6 +293,38 @@ async def test_a_free_evse_is_chosen_where_none_is_named(office: Office) -> None
     (call,) = office.stations.calls
     assert isinstance(call, StartCall)
     assert call.evse_no == 2
+
+
+async def test_a_transaction_that_waited_for_its_driver_is_the_ordered_session(office: Office) -> None:
+    """OCPP 2.0.1 F01: the cable was plugged in first, and the station says so."""
+    await office.stage.send(started(card=None))
+    await office.order(START)
+    (call,) = office.stations.calls
+    assert isinstance(call, StartCall)
+    await office.reply(CallReply(outcome=CallOutcomeKind.ANSWERED, status="Accepted", transaction_id="tx-1"))
+    (before,) = await office.sessions()
+
+    by_order = {"id_token": call.id_token, "remote_start_id": str(call.remote_start_id)}
+    answer = await office.stage.send(updated(1, 1, 1000, **by_order))
+
+    (session,) = await office.sessions()
+    assert before.partner_id is None
+    assert (session.status, session.partner_id) == (SessionStatus.ACTIVE, "P1")
+    assert session.terms.auth_method is AuthMethod.COMMAND
+    assert answer.authorization.status is AuthStatus.ACCEPTED
+
+
+async def test_a_session_that_was_told_pending_ends_where_another_transaction_has_the_order(office: Office) -> None:
+    await office.order(START)
+    (call,) = office.stations.calls
+    assert isinstance(call, StartCall)
+    await office.reply()
+    await office.stage.send(started(card=None))
+
+    await office.stage.send(updated(1, 1, 1000, id_token=call.id_token, remote_start_id=str(call.remote_start_id)))
+
+    pending, running = await office.sessions()
+    assert (pending.status, running.status) == (SessionStatus.INVALID, SessionStatus.ACTIVE)
 
 
 # --- stop and unlock --------------------------------------------------------------------------------------------------

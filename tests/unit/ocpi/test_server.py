@@ -246,12 +246,17 @@ async def test_versions_and_details_list_absolute_urls_that_are_served(platform:
         ("cdrs", "SENDER"),
         ("tariffs", "SENDER"),
         ("tokens", "RECEIVER"),
+        ("commands", "RECEIVER"),
     }
     for entry in details.data["endpoints"]:
         path = entry["url"].removeprefix("https://cpo.example")
-        suffix = {"tokens": "/DE/EMP/1", "sessions": "?date_from=2026-01-01T00:00:00Z"}.get(entry["identifier"], "")
+        suffix = {
+            "tokens": "/DE/EMP/1",
+            "commands": "/STOP_SESSION",
+            "sessions": "?date_from=2026-01-01T00:00:00Z",
+        }.get(entry["identifier"], "")
         answer = await platform.ask("GET", path + suffix)
-        assert answer.http == (404 if entry["identifier"] == "tokens" else 200)
+        assert answer.http == {"tokens": 404, "commands": 405}.get(entry["identifier"], 200)
 
 
 async def test_the_first_use_of_a_new_token_ends_the_old_one(platform: Platform) -> None:
