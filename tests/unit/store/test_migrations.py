@@ -215,3 +215,21 @@ def test_bills_of_before_are_found_by_the_end_that_they_tell(path: Path) -> None
 
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT id, ended_us FROM cdrs ORDER BY id").fetchall() == [("C1", 10), ("C2", 20)]
+
+
+def test_sessions_of_before_stay_and_others_may_await_their_transactions(path: Path) -> None:
+    columns = "id, station_key, station_id, evse_no, connector_no, transaction_id, start_key"
+    fold = "started_us, status, ledger, last_updated_us, revision"
+    insert = f"INSERT INTO sessions ({columns}, {fold}) VALUES (?, 'cp', 'CP', 1, 1, ?, ?, 1, 'PENDING', '[]', 1, 1)"
+    upgrade(path, head="0006")
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(insert, ("s-1", "7", "k-1"))
+
+    upgrade(path)
+
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executemany(insert, [("s-2", None, "k-2"), ("s-3", None, "k-3")])
+        found = database.execute("SELECT id, transaction_id FROM sessions ORDER BY id").fetchall()
+        with pytest.raises(sqlite3.IntegrityError):
+            database.execute(insert, ("s-4", "7", "k-4"))
+    assert found == [("s-1", "7"), ("s-2", None), ("s-3", None)]
