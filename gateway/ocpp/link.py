@@ -14,16 +14,14 @@ from typing import Any, Final
 import structlog
 from websockets.exceptions import ConnectionClosed
 
-from gateway.domain.calls import CallOutcomeKind, CallReply, StationCall
 from gateway.domain.stations import Admission
-from gateway.errors import CannotSayError, StoreDownError, StoreFullError
+from gateway.errors import StoreDownError, StoreFullError
 from gateway.flows.mailbox import Job, Mailboxes, Step, in_task
 from gateway.ocpp import frames
 from gateway.ocpp.calls import OutgoingCalls
 from gateway.ocpp.frames import Call, Fault, Send
 from gateway.ocpp.liveness import Liveness, Sign
 from gateway.ocpp.message import Seat, Stories
-from gateway.ocpp.replies import read_reply
 from gateway.ocpp.rpc import Connection, FrameRefused, LateReply, OutgoingCall, ReplyReceived
 from gateway.ocpp.service import BOOT, Service
 from gateway.ocpp.settings import Settings
@@ -325,17 +323,6 @@ class Link:
             self.socket.allow_large(self._house.settings.max_large_message_bytes)
         admission = self._house.stories.admission_of(self.station_id)
         return await self._calls.call(action, payload, timeout_s=timeout_s, admission=admission)
-
-    async def send(self, call: StationCall, *, timeout_s: float) -> CallReply:
-        """Say what is wanted of the station; see ports.Stations."""
-        try:
-            action, payload = self.version.render_call(call)
-        except CannotSayError as error:
-            return CallReply(outcome=CallOutcomeKind.UNSAYABLE, reason=str(error))
-        placed = asyncio.ensure_future(self.call(action, payload, timeout_s=timeout_s))
-        await asyncio.sleep(0)
-        failpoint("command-sent")
-        return read_reply(await placed)
 
     def _send_call(self, frame: bytes) -> None:
         if not self._is_closing and self.socket.is_open:

@@ -1,12 +1,16 @@
 """The stations that are connected to this process."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway.domain.calls import CallOutcomeKind, CallReply, StationCall
 from gateway.domain.ids import station_key
+from gateway.errors import CannotSayError
 from gateway.ocpp.calls import OFFLINE
 from gateway.ocpp.link import GOING_AWAY, Link
+from gateway.ocpp.replies import read_reply
+from gateway.ops.failpoints import failpoint
 from gateway.ports import CallOutcome, ConnectionInfo
 
 
@@ -53,7 +57,14 @@ class Registry:
         link = self._links.get(station_key(station_id))
         if link is None:
             return CallReply(outcome=CallOutcomeKind.OFFLINE, reason=OFFLINE.error_description)
-        return await link.send(call, timeout_s=timeout_s)
+        try:
+            action, payload = link.version.render_call(call)
+        except CannotSayError as error:
+            return CallReply(outcome=CallOutcomeKind.UNSAYABLE, reason=str(error))
+        placed = asyncio.ensure_future(link.call(action, payload, timeout_s=timeout_s))
+        await asyncio.sleep(0)
+        failpoint("command-sent")
+        return read_reply(await placed)
 
     def find_connection(self, station_id: str) -> ConnectionInfo | None:
         link = self._links.get(station_key(station_id))

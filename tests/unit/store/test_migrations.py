@@ -221,7 +221,7 @@ def test_sessions_of_before_stay_and_others_may_await_their_transactions(path: P
     columns = "id, station_key, station_id, evse_no, connector_no, transaction_id, start_key"
     fold = "started_us, status, ledger, last_updated_us, revision"
     insert = f"INSERT INTO sessions ({columns}, {fold}) VALUES (?, 'cp', 'CP', 1, 1, ?, ?, 1, 'PENDING', '[]', 1, 1)"
-    upgrade(path, head="0006")
+    upgrade(path, head="0007")
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(insert, ("s-1", "7", "k-1"))
 
