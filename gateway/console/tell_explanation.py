@@ -16,7 +16,7 @@ from gateway.domain.cdrs import Cdr
 from gateway.domain.explanations import Explanation, FactStory, LateStory, LeftReading, TakenReading
 from gateway.domain.flags import MEANINGS
 from gateway.domain.meters import ENERGY_IMPORT, Reading
-from gateway.domain.sessions import Fact, FactKind
+from gateway.domain.sessions import Fact, FactKind, Phase
 from gateway.domain.tokens import AuthMethod
 from gateway.flows.explaining import WAITED
 from gateway.flows.masking import mask_uid
@@ -30,6 +30,8 @@ KINDS: Final = {
     FactKind.STATE_CHANGED: "status of the plug",
     FactKind.ENDED: "end",
     FactKind.ABANDONED: "no end: given up by us",
+    FactKind.RESERVED: "reservation accepted",
+    FactKind.RESERVATION_ENDED: "end of the reservation",
 }
 AUTH_METHODS: Final = {
     AuthMethod.WHITELIST: "accepted by the list of cards that the eMSP gave us",
@@ -89,7 +91,8 @@ def _tell_head(explanation: Explanation, clock: Clock, partner_name: str | None)
     yield f"Charger   station {session.key.station_id}, transaction {session.transaction_id}"
     yield f"Where     {_where(cdr)}"
     yield f"Who       {_who(explanation, partner_name)}"
-    yield f"When      {clock.whole(cdr.started_at)}"
+    reserved = " (reserved)" if cdr.periods and cdr.periods[0].phase is Phase.RESERVATION else ""
+    yield f"When      {clock.whole(cdr.started_at)}{reserved}"
     yield f"     to   {clock.whole(cdr.ended_at)}"
     parked = f", {span(cdr.parking_time_s)} of it parking" if cdr.parking_time_s else ""
     yield f"Time      {span(cdr.time_s)}{parked}"
@@ -179,7 +182,7 @@ def _note_of(taken: TakenReading | None) -> list[str]:
 def _kind(fact: Fact) -> str:
     """The message in few words; numbered ones with their number and what made the station send them."""
     kind = KINDS[fact.kind] if fact.seq_no is None else f"{KINDS[fact.kind]} {fact.seq_no}"
-    reason = f"reason {fact.stop_reason}" if fact.stop_reason else None
+    reason = f"reason {fact.stop_reason}" if fact.stop_reason and fact.kind is FactKind.ENDED else None
     return ", ".join([kind, *(detail for detail in (fact.trigger, reason) if detail)])
 
 

@@ -13,6 +13,7 @@ from gateway.core.restrictions import UnpriceableError
 from gateway.core.stretches import W_PER_KW, time_s_of
 from gateway.domain.bills import Bill, Stretch
 from gateway.domain.cdrs import Cdr, CdrPeriod
+from gateway.domain.flags import RESERVATION_EXPIRED, RESERVATION_WITHDRAWN
 from gateway.domain.locations import Place
 from gateway.domain.money import ZERO
 from gateway.domain.sessions import Ledger, Period, Phase, Session, SessionStatus, Terms
@@ -59,7 +60,7 @@ def decide_cdr(session: Session, *, cdr_id: str, now: datetime) -> Cdr | Hold:
         party=terms.place.location.party,
         partner_id=session.partner_id,
         terms=terms,
-        started_at=ledger.started_at,
+        started_at=ledger.reserved_at or ledger.started_at,  # OCPI 2.3.0 mod_cdrs 10.3.1 start_date_time
         ended_at=ledger.ended_at,
         currency=terms.tariff.currency,
         periods=periods,
@@ -75,9 +76,33 @@ def decide_cdr(session: Session, *, cdr_id: str, now: datetime) -> Cdr | Hold:
     )
 
 
+def find_waiver(session: Session) -> str | None:
+    """Why a reservation that was not used needs no CDR; None for one that costs something, and for any session.
+
+    OCPI 2.3.0 mod_sessions 9.1.2: a CDR might be created just for the costs of the reservation.
+    """
+    ledger, terms = session.ledger, session.terms
+    if not ledger.is_reservation or ledger.ended_at is None:
+        return None
+    if RESERVATION_WITHDRAWN in ledger.flags:
+        return "nobody pays for a reservation that was taken back"
+    if terms.tariff is None or terms.place is None or not _prices_reservations(terms.tariff):
+        return "its tariff has no price for a reservation"
+    try:
+        _, bill = bill_session(terms.place, terms.tariff, ledger, ledger.ended_at)
+    except UnpriceableError:
+        return None
+    return None if bill.summed.with_taxes else "it costs nothing under its tariff"
+
+
+def _prices_reservations(tariff: Tariff) -> bool:
+    return any(one.restrictions is not None and one.restrictions.reservation is not None for one in tariff.elements)
+
+
 def bill_session(place: Place, tariff: Tariff, ledger: Ledger, until: datetime) -> tuple[tuple[Stretch, ...], Bill]:
     """The periods of the session as its CDR states them, and what they cost.  Raises UnpriceableError."""
-    rules, circumstances = compile_rules((tariff,), place.location.time_zone), circumstances_of(place)
+    rules = compile_rules((tariff,), place.location.time_zone)
+    circumstances = circumstances_of(place, is_expired=RESERVATION_EXPIRED in ledger.flags)
     stretches = state_stretches(rules, stretches_of(ledger, until), circumstances)
     return stretches, price_stretches(rules, stretches, circumstances, keeps_borders=True)
 
@@ -120,10 +145,13 @@ def places_of(terms: Terms) -> int:
     return STATED_PLACES if terms.round_to is None else terms.round_to
 
 
-def circumstances_of(place: Place) -> Circumstances:
-    """The nominal voltage of an AC plug tells the current from the power; a DC plug's is that of the car."""
+def circumstances_of(place: Place, *, is_expired: bool = False) -> Circumstances:
+    """The nominal voltage of an AC plug tells the current from the power; a DC plug's is that of the car.
+
+    `is_expired`: it was reserved, and no session followed.
+    """
     is_ac = place.connector.power_type.startswith("AC")
-    return Circumstances(voltage=Decimal(place.connector.max_voltage) if is_ac else None)
+    return Circumstances(voltage=Decimal(place.connector.max_voltage) if is_ac else None, is_expired=is_expired)
 
 
 def stretches_of(ledger: Ledger, until: datetime) -> list[Stretch]:

@@ -75,6 +75,8 @@ def find_doubts(session: Session, rules: DoubtRules, flags: frozenset[str] = fro
     doubts = [Doubt(flag=flag, reason=MEANINGS[flag]) for flag in sorted((ledger.flags | flags) & TOLD)]
     if ledger.has_gap:
         doubts.append(Doubt(flag=GAP, reason=MEANINGS[GAP]))
+    if ledger.is_reservation:
+        return tuple(doubts)  # no energy was expected of it
     doubts += _find_energy_doubts(ledger, ledger.ended_at, rules)
     if session.terms.place is not None:
         max_w = find_power_w(session.terms.place.connector)

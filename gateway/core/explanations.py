@@ -8,14 +8,15 @@ from gateway.core.cdrs import STATED_WH, circumstances_of, places_of, price_cuts
 from gateway.core.cuts import Cuts, moments_between
 from gateway.core.pieces import compile_rules
 from gateway.core.pricing import price_stretches, state_totals
-from gateway.core.provenance import SESSION_BEGINS, tell_session
+from gateway.core.provenance import RESERVATION_BEGINS, SESSION_BEGINS, tell_session
 from gateway.core.restrictions import UnpriceableError
 from gateway.core.stretches import MICROSECOND
 from gateway.domain.bills import Bill, BillLine, Stretch
 from gateway.domain.cdrs import Cdr, CdrPeriod
 from gateway.domain.explanations import Explanation, LateStory, PeriodStory, SessionStory, ShownCdr
+from gateway.domain.flags import RESERVATION_EXPIRED
 from gateway.domain.money import ZERO
-from gateway.domain.sessions import Fact, Session
+from gateway.domain.sessions import Fact, Phase, Session
 
 PRICE_CHANGES = "a price of the tariff changes here"
 POWER_CHANGES = "the power passes a limit of the tariff"
@@ -70,7 +71,8 @@ def _find_bill(cdr: Cdr) -> tuple[Bill | None, str | None]:
     ]
     try:
         rules = compile_rules((terms.tariff,), terms.place.location.time_zone)
-        return price_stretches(rules, stretches, circumstances_of(terms.place), keeps_borders=True), None
+        circumstances = circumstances_of(terms.place, is_expired=RESERVATION_EXPIRED in cdr.flags)
+        return price_stretches(rules, stretches, circumstances, keeps_borders=True), None
     except UnpriceableError as error:
         return None, f"the amounts cannot be reckoned again: {error}"
 
@@ -79,13 +81,16 @@ def _tell_periods(cdr: Cdr, story: SessionStory, bill: Bill | None) -> Iterator[
     before: CdrPeriod | None = None
     drawn_wh = ZERO
     cuts = price_cuts_of(cdr.terms)
+    started_at = cdr.started_at
     for period in cdr.periods:
+        if before is not None and before.phase is Phase.RESERVATION is not period.phase:
+            started_at = period.start_at  # durations of the session count from here
         if before is None:
-            begun_by = SESSION_BEGINS
+            begun_by = RESERVATION_BEGINS if period.phase is Phase.RESERVATION else SESSION_BEGINS
         elif period.phase is not before.phase:
             begun_by = story.begun.get(period.start_at, STATE_CHANGES)
         else:
-            begun_by = _price_rule_of(cuts, cdr.started_at, period.start_at, drawn_wh)
+            begun_by = _price_rule_of(cuts, started_at, period.start_at, drawn_wh)
         yield PeriodStory(period=period, end_at=end_of(period), begun_by=begun_by, lines=_lines_within(bill, period))
         drawn_wh += period.energy_wh
         before = period

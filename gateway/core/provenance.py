@@ -14,7 +14,7 @@ from gateway.core.facts import is_dated
 from gateway.core.sessions import Moment, fold_facts, walk_facts
 from gateway.domain.explanations import FactStory, LeftReading, SessionStory, TakenReading
 from gateway.domain.meters import ENERGY_IMPORT, Reading
-from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Phase
+from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Phase, ReservationEnd
 from gateway.domain.tokens import IdToken
 
 LATE = timedelta(seconds=10)
@@ -28,7 +28,13 @@ STATES = {
     ChargingState.SUSPENDED_EVSE: "the station gives no power",
     ChargingState.IDLE: "no car takes part",
 }
+RESERVATION_BEGINS = "the plug is reserved for the driver"
 PHASES = {Phase.CHARGING: "charging time", Phase.PARKING: "parking time"}
+RESERVATION_ENDS = {
+    ReservationEnd.EXPIRED: "the reservation expires",
+    ReservationEnd.CANCELED: "the driver's provider cancels the reservation",
+    ReservationEnd.WITHDRAWN: "the reservation is taken back by the operator or the station",
+}
 NEWS = {
     "register_fell": "lower than before: the register starts anew, no energy is counted",
     "start_register_ignored": "the 0 before it was no reading: the register begins here, no energy is counted",
@@ -48,6 +54,10 @@ def tell_session(facts: Sequence[Fact], driver: IdToken | None, cuts: Cuts = NO_
     told: dict[str, list[Moment]] = {fact.key: [] for fact in settled}
     ledger = fold_facts(facts, driver, cuts)
     begun = {ledger.started_at: SESSION_BEGINS}
+    if ledger.reserved_at is not None:
+        begun.setdefault(ledger.reserved_at, RESERVATION_BEGINS)
+        if ledger.is_reservation:
+            begun[ledger.started_at] = RESERVATION_BEGINS
     for moment in moments:
         if moment.fact is not None:
             told[moment.fact.key].append(moment)
@@ -60,9 +70,9 @@ def tell_session(facts: Sequence[Fact], driver: IdToken | None, cuts: Cuts = NO_
 
 
 def _order_of(story: FactStory) -> tuple[datetime, int, int, datetime, str]:
-    """A start comes first among messages of one time, an end last."""
+    """A reservation comes first among messages of one time, then a start; an end is last."""
     fact = story.fact
-    place = {FactKind.STARTED: 0, FactKind.ENDED: 2, FactKind.ABANDONED: 2}.get(fact.kind, 1)
+    place = {FactKind.RESERVED: -1, FactKind.STARTED: 0, FactKind.ENDED: 2, FactKind.ABANDONED: 2}.get(fact.kind, 1)
     return story.at, place, fact.seq_no or 0, fact.received_at, fact.key
 
 
@@ -85,6 +95,10 @@ def _cut_of(moment: Moment) -> str | None:
 def _tell_fact(fact: Fact, settled: Fact | None, moments: Sequence[Moment]) -> FactStory:
     if settled is None:  # the gateway's own end, after which the station's came
         note = "given up by the gateway; it does not count, for the station told the end itself"
+        return FactStory(fact=fact, at=fact.at, taken=(), left=(), notes=(note,))
+    if fact.kind in (FactKind.RESERVED, FactKind.RESERVATION_ENDED):
+        is_made = fact.kind is FactKind.RESERVED
+        note = RESERVATION_BEGINS if is_made else RESERVATION_ENDS[ReservationEnd(fact.stop_reason or "")]
         return FactStory(fact=fact, at=fact.at, taken=(), left=(), notes=(note,))
     taken, left = _tell_readings(settled, moments)
     return FactStory(

@@ -33,7 +33,7 @@ def month_of(text: str, zone: str = "UTC") -> tuple[datetime, datetime]:
 def unbilled_of(session: Session) -> UnbilledSession | None:
     """Why a visit that is over has no bill; None: it goes on, or has one."""
     ended_at = session.ledger.ended_at
-    if ended_at is None or session.sealed_cdr_id is not None:
+    if ended_at is None or session.sealed_cdr_id is not None or is_waived(session):
         return None
     tariff = session.terms.tariff
     return UnbilledSession(
@@ -45,6 +45,12 @@ def unbilled_of(session: Session) -> UnbilledSession | None:
         energy_wh=session.ledger.energy_wh,
         reason=_reason_of(session),
     )
+
+
+def is_waived(session: Session) -> bool:
+    """Was it a reservation that was not used and cost nothing?  It is over, and gets no bill."""
+    is_settled = session.seal_due_at is None and session.hold is None and session.ledger.ended_at is not None
+    return is_settled and session.ledger.is_reservation
 
 
 def _reason_of(session: Session) -> str:

@@ -23,6 +23,7 @@ from gateway.core.registers import (
     is_leap,
     is_rounding,
 )
+from gateway.core.reserved_time import fold_reservation, part_reservation, reserved_period
 from gateway.core.timeline import (
     Point,
     earliest_of,
@@ -46,7 +47,7 @@ def is_in_order(ledger: Ledger, fact: Fact) -> bool:
     power, current and the like say nothing of it: stations send them in messages of their own with the same time.
     """
     last_at = ledger.last_at
-    if ledger.ended_at is not None or fact.kind is FactKind.STARTED:
+    if ledger.ended_at is not None or fact.kind is FactKind.STARTED or ledger.is_reservation:
         return False
     if fact.seq_no is not None and ledger.seq_max is not None and fact.seq_no <= ledger.seq_max:
         return False
@@ -81,8 +82,13 @@ def extend_ledger(ledger: Ledger, fact: Fact, cuts: Cuts = NO_CUTS) -> Ledger:
     `cuts` says where the session's price may change; they must be those of the steps before.
     """
     draft = _draft_of(ledger)
+    reserved = draft.periods[0] if draft.periods[0].phase is Phase.RESERVATION else None
+    if reserved is not None:
+        draft.periods = draft.periods[1:]
     for point in points_of(fact):
         _take(draft, point, cuts)
+    if reserved is not None:
+        draft.periods = (reserved, *draft.periods)
     _count(draft, fact)
     seq_no = fact.seq_no
     if seq_no is not None:
@@ -97,8 +103,11 @@ def fold_facts(facts: Sequence[Fact], driver: IdToken | None = None, cuts: Cuts 
 
     The session begins with its start, or, where the start did not name the `driver` (None: whoever is named first),
     with the fact that did (OCPI: a session is active once connected *and* authorised).  Its periods are cut where its
-    price may change (`cuts`).
+    price may change (`cuts`).  A reservation lasts until the session begins, and draws no energy.
     """
+    of_reservation, facts = part_reservation(facts)
+    if not facts:
+        return fold_reservation(of_reservation)
     began_at, points = timeline_of(facts, driver)
     draft = _Draft(started_at=began_at, periods=(Period(start_at=began_at, phase=Phase.CHARGING),), last_at=facts[0].at)
     for point in points:
@@ -111,6 +120,9 @@ def fold_facts(facts: Sequence[Fact], driver: IdToken | None = None, cuts: Cuts 
     numbers = {fact.seq_no for fact in facts if fact.seq_no is not None}
     if numbers:
         draft.seq_min, draft.seq_max, draft.seq_count = min(numbers), max(numbers), len(numbers)
+    if of_reservation:
+        draft.periods = (reserved_period(of_reservation, draft.started_at), *draft.periods)
+        draft.fact_count += len(of_reservation)
     return _ledger_of(draft)
 
 
@@ -131,7 +143,10 @@ def walk_facts(
     facts: Sequence[Fact], driver: IdToken | None = None, cuts: Cuts = NO_CUTS
 ) -> tuple[Sequence[Moment], Sequence[Fact]]:
     """The fold of `fold_facts`, moment by moment, for whoever tells its story; and the facts, each at the time at which
-    it counts."""
+    it counts.  A reservation is no moment of the session."""
+    of_reservation, facts = part_reservation(facts)
+    if not facts:
+        return (), of_reservation
     began_at, told, settled = told_timeline_of(facts, driver)
     draft = _Draft(started_at=began_at, periods=(Period(start_at=began_at, phase=Phase.CHARGING),), last_at=facts[0].at)
     moments = []
@@ -141,7 +156,7 @@ def walk_facts(
         if is_part:
             _take(draft, point, cuts)
         moments.append(Moment(point=point, fact=fact, before=before, after=_snapshot_of(draft) if is_part else None))
-    return moments, settled
+    return moments, [*of_reservation, *settled]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,5 +1,9 @@
 """What the flags of a CDR mean, in words for a person."""
 
+RESERVATION_EXPIRED = "reservation_expired"
+RESERVATION_CANCELED = "reservation_canceled"
+RESERVATION_WITHDRAWN = "reservation_withdrawn"
+
 MEANINGS = {
     # raised by the fold of the facts
     "abandoned": "the station never told an end: the session was given up, and ends with the last that was heard of it",
@@ -9,6 +13,9 @@ MEANINGS = {
     "source_changed": "energy was told by one register and then by another: each counts from its own beginning",
     "start_register_ignored": "the register at the start was a placeholder: energy counts from the next reading on",
     "time_replaced": "the station's clock was wrong: the time of receipt stands for some of its times",
+    RESERVATION_EXPIRED: "no session followed the reservation before it expired",
+    RESERVATION_CANCELED: "the driver's provider canceled the reservation, and no session followed it",
+    RESERVATION_WITHDRAWN: "the reservation was taken back by the operator or the station",
     # raised by what the meter signed
     "signature_broken": "a signature does not fit what the meter is said to have signed",
     "signature_unverified": "a signed value could not be checked",

@@ -40,6 +40,20 @@ class FactKind(StrEnum):
     ENDED = "ENDED"
     ABANDONED = "ABANDONED"
     """Not reported by the station: the gateway gave up waiting for a stop."""
+    RESERVED = "RESERVED"
+    """The station accepted a reservation: from here on the plug was kept for its driver."""
+    RESERVATION_ENDED = "RESERVATION_ENDED"
+    """The reservation ended without a session; `stop_reason` is a `ReservationEnd`."""
+
+
+class ReservationEnd(StrEnum):
+    """How a reservation ended that was not used."""
+
+    EXPIRED = "EXPIRED"
+    CANCELED = "CANCELED"
+    """By the driver's provider."""
+    WITHDRAWN = "WITHDRAWN"
+    """By us, or by the station."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +118,9 @@ class Ledger:
 
     `tracks` stand in the place of `register_wh` while another register than the total is read, the best first;
     `broken_off` is the reading before the register last fell or leapt, for it may come back.
+
+    A visit that was reserved has a first period of phase RESERVATION, up to `started_at`; while it is no more than a
+    reservation that is its only one, and `started_at` the moment from which the plug was kept.
     """
 
     started_at: datetime
@@ -132,6 +149,18 @@ class Ledger:
         if self.seq_min is None or self.seq_max is None:
             return False
         return not self.has_started or self.seq_count < self.seq_max - self.seq_min + 1
+
+    @property
+    def is_reservation(self) -> bool:
+        """Was there no more than a reservation so far?"""
+        return bool(self.periods) and self.periods[-1].phase is Phase.RESERVATION
+
+    @property
+    def reserved_at(self) -> datetime | None:
+        """From when on the plug was kept for the driver; None: nobody had reserved it."""
+        if not self.periods or self.periods[0].phase is not Phase.RESERVATION:
+            return None
+        return self.periods[0].start_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from gateway.core.cdrs import bill_session, places_of
+from gateway.core.cdrs import bill_session, find_waiver, places_of
 from gateway.core.pricing import state_totals
 from gateway.core.restrictions import UnpriceableError
 from gateway.domain.cdrs import Totals
+from gateway.domain.money import ZERO, Price
 from gateway.domain.sessions import Session, SessionStatus
 
 
@@ -19,6 +20,8 @@ def find_cost(session: Session) -> Totals | None:
     ledger, terms = session.ledger, session.terms
     if terms.tariff is None or terms.place is None or session.status is SessionStatus.INVALID or not ledger.periods:
         return None
+    if find_waiver(session) is not None:
+        return Totals(cost=Price(before_taxes=ZERO, with_taxes=ZERO))
     try:
         _, bill = bill_session(terms.place, terms.tariff, ledger, ledger.ended_at or ledger.last_at)
         totals = state_totals(bill, places_of(terms))

@@ -7,6 +7,7 @@ import pytest
 from gateway.core.cdrs import Hold
 from gateway.core.corrections import CORRECTED, ENERGY_CORRECTED
 from gateway.core.doubts import FLAGS, REVIEWED, DoubtRules, find_doubts, find_power_w, review_cdr
+from gateway.core.reserved_time import FLAGS as ENDS
 from gateway.domain.bills import Limit
 from gateway.domain.cdrs import Cdr
 from gateway.domain.flags import MEANINGS
@@ -134,4 +135,4 @@ def test_a_released_bill_carries_its_doubts() -> None:
 def test_every_flag_of_a_bill_has_words_for_a_person() -> None:
     priced = {limit.value for limit in Limit}
 
-    assert set(MEANINGS) == FLAGS | priced | {REVIEWED, ENERGY_CORRECTED, CORRECTED}
+    assert set(MEANINGS) == FLAGS | priced | set(ENDS.values()) | {REVIEWED, ENERGY_CORRECTED, CORRECTED}
