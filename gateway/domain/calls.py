@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from gateway.domain.tokens import IdToken
@@ -43,7 +44,27 @@ class UnlockCall:
     connector_no: int
 
 
-StationCall = StartCall | StopCall | UnlockCall
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveCall:
+    """Keep a plug for a driver, or for his group, until then; the same `no` again replaces what it stood for.
+
+    1.6 is told the `connector_no`, 2.x the `evse_no`.
+    """
+
+    no: int
+    id_token: IdToken
+    expires_at: datetime
+    evse_no: int
+    connector_no: int
+    group_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelReservationCall:
+    no: int
+
+
+StationCall = StartCall | StopCall | UnlockCall | ReserveCall | CancelReservationCall
 
 
 class CallOutcomeKind(StrEnum):

@@ -1,6 +1,7 @@
 """What partners order of our stations, and what they are answered at once."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.domain.callbacks import CallbackKind
 from gateway.domain.ids import PartyId
@@ -34,7 +35,26 @@ class UnlockOrder:
     connector_id: str
 
 
-Order = StartOrder | StopOrder | UnlockOrder
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveOrder:
+    """RESERVE_NOW.  `reservation_id` is the partner's own; where no EVSE is named one is chosen."""
+
+    response_url: str
+    token: Token
+    expires_at: datetime
+    reservation_id: str
+    location_id: str
+    evse_uid: str | None = None
+    authorization_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelReservationOrder:
+    response_url: str
+    reservation_id: str
+
+
+Order = StartOrder | StopOrder | UnlockOrder | ReserveOrder | CancelReservationOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

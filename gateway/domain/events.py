@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from gateway.domain.meters import Reading
-from gateway.domain.sessions import ChargingState, FactKind
+from gateway.domain.sessions import ChargingState, FactKind, ReservationEnd
 from gateway.domain.stations import Admission, ConnectorState, OccupiedBy
 from gateway.domain.tokens import Authorization, IdToken
 
@@ -111,6 +111,15 @@ class TransactionAnswer:
     cost: Decimal | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationEnded:
+    """The station keeps a plug no longer; `reservation_no` is the number that it was given.  EXPIRED or WITHDRAWN."""
+
+    receipt: Receipt
+    reservation_no: int
+    ended: ReservationEnd
+
+
 class NoticeKind(StrEnum):
     FIRMWARE = "FIRMWARE"
     DIAGNOSTICS = "DIAGNOSTICS"
@@ -193,6 +202,7 @@ __all__ = [
     "NoticeReported",
     "Receipt",
     "Refused",
+    "ReservationEnded",
     "StatusReported",
     "TransactionAnswer",
     "TransactionReported",

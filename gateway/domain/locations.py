@@ -100,3 +100,12 @@ class Place:
     location: Location
     evse: Evse
     connector: Connector
+
+    @property
+    def shares_evse(self) -> bool:
+        """Has the station other plugs at the same EVSE?  Then who has the EVSE reserved may choose among them."""
+        key = self.connector.key
+        if key is None:
+            return False
+        keys = [plug.key for plug in self.evse.connectors if plug.key is not None]
+        return sum((other.station_id, other.evse_no) == (key.station_id, key.evse_no) for other in keys) > 1

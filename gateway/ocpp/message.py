@@ -16,6 +16,7 @@ from gateway.domain.events import (
     NoticeKind,
     NoticeReported,
     Receipt,
+    ReservationEnded,
     StatusReported,
     TransactionAnswer,
     TransactionReported,
@@ -43,6 +44,7 @@ class Stories(Protocol):
         nothing is done.  `then` gets the answer when it may be given, or why there is none."""
 
     async def on_notice(self, event: NoticeReported) -> None: ...
+    async def on_reservation_ended(self, event: ReservationEnded) -> None: ...
     async def on_quarantined(self, event: MessageQuarantined) -> str | None:
         """Keep the raw frame; the transaction id to answer an OCPP 1.6 start with (None: it cannot be answered)."""
 

@@ -20,6 +20,7 @@ from gateway.domain.locations import Location
 from gateway.domain.partners import Partner
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reports import BilledCdr
+from gateway.domain.reservations import Reservation
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
@@ -50,6 +51,7 @@ from gateway.ports.changes import (
     SavePartner,
     SaveQuarantined,
     SaveRemoteStart,
+    SaveReservation,
     SaveSession,
     SaveStation,
     SaveTariff,
@@ -93,6 +95,7 @@ __all__ = [
     "SavePartner",
     "SaveQuarantined",
     "SaveRemoteStart",
+    "SaveReservation",
     "SaveSession",
     "SaveStation",
     "SaveTariff",
@@ -196,10 +199,17 @@ class Store(Protocol):
 
     """The starts that partners ordered and that are still kept."""
 
+    async def load_live_reservations(self) -> Sequence[Reservation]: ...
+
+    """Those that stations keep, or were asked for and have not answered."""
+
     # points
     async def next_transaction_no(self) -> int: ...
 
-    """A positive int32, never given twice."""
+    """A positive int32, never given twice: for transactions, reservations and remote starts alike."""
+
+    async def find_reservation(self, reservation_id: str) -> Reservation | None: ...
+    async def find_reservation_by_no(self, station_id: str, no: int) -> Reservation | None: ...
 
     async def find_session_by_transaction(self, station_id: str, transaction_id: str) -> Session | None: ...
     async def find_session_by_start(self, start_key: str) -> Session | None: ...
@@ -271,6 +281,10 @@ class Store(Protocol):
     async def list_callbacks(self, *, limit: int, station_id: str | None = None) -> Sequence[Callback]: ...
 
     """What partners asked for, the newest first."""
+
+    async def list_reservations(self, *, limit: int, station_id: str | None = None) -> Sequence[Reservation]: ...
+
+    """The newest first, also those that are over."""
 
     async def list_ambiguous_uids(self) -> Sequence[str]: ...
     async def list_deviations(self, station_id: str) -> Sequence[Deviation]: ...

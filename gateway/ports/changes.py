@@ -11,6 +11,7 @@ from gateway.domain.events import MessageQuarantined, NoticeReported
 from gateway.domain.locations import EvseStatus, Location
 from gateway.domain.partners import Partner
 from gateway.domain.remote_starts import RemoteStart
+from gateway.domain.reservations import Reservation
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
@@ -38,13 +39,15 @@ class SaveConnectorStatus:
 class SaveSession:
     """Insert (revision 0) or update, and append the `fact` that made the difference.
 
-    An update writes the fold; `write_terms` writes the rest too (terms, id_token, key, partner_id, remote_start_id).
-    The revision guards the facts as well: who appends one has seen all before it.
+    An update writes the fold; `write_terms` writes the rest too (terms, id_token, key, partner_id, remote_start_id, its
+    transaction).  The revision guards the facts as well: who appends one has seen all before it.  `more` are facts of
+    another session that this one takes over, before `fact`.
     """
 
     session: Session
     write_terms: bool = False
     fact: Fact | None = None
+    more: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +216,13 @@ class SaveRemoteStart:
     start: RemoteStart
 
 
+@dataclass(frozen=True, slots=True)
+class SaveReservation:
+    """Insert (revision 0) or update (the stored revision must equal `reservation.revision`)."""
+
+    reservation: Reservation
+
+
 Change = (
     SaveStation
     | DeleteStation
@@ -241,6 +251,7 @@ Change = (
     | SaveCdrReceipt
     | SaveCallback
     | SaveRemoteStart
+    | SaveReservation
 )
 
 Work = Sequence[Change]

@@ -19,6 +19,7 @@ from gateway.store import (
     outbox,
     partners,
     remote_starts,
+    reservations,
     sessions,
     stations,
     tariffs,
@@ -81,5 +82,6 @@ _KINDS: dict[type, tuple[Prepare, Apply]] = {
     ports.SaveCdrReceipt: (_nothing, outbox.apply_receipt),
     ports.SaveRemoteStart: (remote_starts.prepare_remote_start, remote_starts.apply_remote_start),
     ports.SaveCallback: (callbacks.prepare_callback, callbacks.apply_callback),
+    ports.SaveReservation: (reservations.prepare_reservation, reservations.apply_reservation),
     counters.ReserveNumbers: (_nothing, counters.apply_reservation),
 }

@@ -6,6 +6,7 @@ when the session begins and when its terms change.
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -83,7 +84,7 @@ _UPDATE_TERMS = compiled(
 )
 
 
-Prepared = tuple[str, str | None, PreparedFact | None]
+Prepared = tuple[str, str | None, PreparedFact | None, tuple[PreparedFact, ...]]
 
 
 def prepare_session(change: SaveSession) -> tuple[Prepared, int]:
@@ -96,15 +97,18 @@ def prepare_session(change: SaveSession) -> tuple[Prepared, int]:
         fact = prepare_fact(change.fact)
         size += ROW_BYTES + len(fact[2])
     if session.revision and not change.write_terms:
-        return (ledger, None, fact), size
+        return (ledger, None, fact, ()), size
     terms = _TERMS.render(session.terms)
-    return (ledger, terms, fact), size + len(terms)
+    more = tuple([prepare_fact(one) for one in change.more])
+    return (ledger, terms, fact, more), size + len(terms) + sum(ROW_BYTES + len(one[2]) for one in more)
 
 
 def apply_session(tx: Transaction, change: SaveSession, prepared: Prepared) -> SaveSession:
     """Insert or update, and append the fact.  Raises ConflictError and RevisionConflictError."""
     session = change.session
-    ledger, terms, fact = prepared
+    ledger, terms, fact, more = prepared
+    if more:
+        return _apply_takeover(tx, change, prepared)
     fact_no = session.last_fact_no if fact is None else tx.next_fact_no()
     if session.revision == 0:
         saved = _insert(tx, session, fact_no, ledger, terms or "")
@@ -120,6 +124,23 @@ def apply_session(tx: Transaction, change: SaveSession, prepared: Prepared) -> S
     if fact is not None:
         append_fact(tx, fact_no, saved.created_no, session.last_fact_no, fact)
     return _save(saved, change.write_terms, change.fact)
+
+
+def _apply_takeover(tx: Transaction, change: SaveSession, prepared: Prepared) -> SaveSession:
+    """Append the facts of another session, then go on as ever."""
+    ledger, terms, fact, more = prepared
+    session, last_no = change.session, change.session.last_fact_no
+    numbered = []
+    for one in more:
+        fact_no = tx.next_fact_no()
+        numbered.append((fact_no, last_no, one))
+        last_no = fact_no
+    saved = apply_session(
+        tx, replace(change, session=replace(session, last_fact_no=last_no)), (ledger, terms, fact, ())
+    )
+    for fact_no, before_no, one in numbered:
+        append_fact(tx, fact_no, saved.session.created_no, before_no, one)
+    return saved
 
 
 def _hot_row(session: Session, fact_no: int, ledger: str, last_us: int) -> Row:

@@ -20,6 +20,7 @@ from gateway.domain.locations import Location
 from gateway.domain.partners import Partner
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reports import BilledCdr
+from gateway.domain.reservations import Reservation
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
@@ -47,6 +48,7 @@ from gateway.store import (
     outbox,
     partners,
     remote_starts,
+    reservations,
     sessions,
     stations,
     tariffs,
@@ -284,6 +286,18 @@ class SqliteStore:
 
     async def list_local_tokens(self) -> Sequence[LocalToken]:
         return await self._lists.run(tokens.list_local_tokens)
+
+    async def load_live_reservations(self) -> Sequence[Reservation]:
+        return await self._lists.run(reservations.load_live_reservations)
+
+    async def find_reservation(self, reservation_id: str) -> Reservation | None:
+        return await self._points.run(reservations.find_reservation, reservation_id)
+
+    async def find_reservation_by_no(self, station_id: str, no: int) -> Reservation | None:
+        return await self._points.run(reservations.find_reservation_by_no, station_id, no)
+
+    async def list_reservations(self, *, limit: int, station_id: str | None = None) -> Sequence[Reservation]:
+        return await self._lists.run(reservations.list_reservations, limit=limit, station_id=station_id)
 
     async def load_open_callbacks(self) -> Sequence[Callback]:
         return await self._lists.run(callbacks.load_open_callbacks)

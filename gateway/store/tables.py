@@ -121,6 +121,26 @@ session_facts = Table(
     Column("body", Text, nullable=False),
 )
 
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("created_no", NUMBER, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("station_key", Text, nullable=False),
+    Column("no", BigInteger, nullable=False),  # what the station is told
+    Column("is_live", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("station_key", "no"),
+    Index("ix_reservations_station", "station_key", "created_no"),
+)
+Index(
+    "ix_reservations_live",
+    reservations.c.created_no,
+    sqlite_where=reservations.c.is_live == 1,
+    postgresql_where=reservations.c.is_live == 1,
+)
+
 # --- bills --------------------------------------------------------------------------------------------------------
 
 cdrs = Table(

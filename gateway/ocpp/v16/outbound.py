@@ -2,7 +2,16 @@
 
 from typing import Any, Final
 
-from gateway.domain.calls import StartCall, StationCall, StopCall, UnlockCall
+from gateway.domain.calls import (
+    PLAIN_TOKENS,
+    CancelReservationCall,
+    ReserveCall,
+    StartCall,
+    StationCall,
+    StopCall,
+    UnlockCall,
+)
+from gateway.ocpp.times import render_time
 from gateway.ocpp.version import Rendered, Renderer
 
 TRIGGER_BOOT: Final[Rendered] = ("TriggerMessage", {"requestedMessage": "BootNotification"})
@@ -26,7 +35,26 @@ def _render_unlock(call: UnlockCall) -> Rendered:
     return "UnlockConnector", {"connectorId": call.connector_no}
 
 
+def _render_reserve(call: ReserveCall) -> Rendered:
+    """The group is told only where it fits: without it the station keeps the plug for the one driver."""
+    payload: dict[str, Any] = {
+        "connectorId": call.connector_no,
+        "expiryDate": render_time(call.expires_at),
+        "idTag": call.id_token.value,
+        "reservationId": call.no,
+    }
+    if call.group_id is not None and len(call.group_id) <= PLAIN_TOKENS.longest:
+        payload["parentIdTag"] = call.group_id
+    return "ReserveNow", payload
+
+
+def _render_cancel_reservation(call: CancelReservationCall) -> Rendered:
+    return "CancelReservation", {"reservationId": call.no}
+
+
 RENDERERS: Final[dict[type, Renderer]] = {
+    ReserveCall: _render_reserve,
+    CancelReservationCall: _render_cancel_reservation,
     StartCall: _render_start,
     StopCall: _render_stop,
     UnlockCall: _render_unlock,

@@ -7,12 +7,13 @@ from gateway.domain.events import (
     AuthorizeAsked,
     BootReported,
     NoticeKind,
+    ReservationEnded,
     StatusReported,
     TransactionAnswer,
     TransactionReported,
 )
 from gateway.domain.quick import quick
-from gateway.domain.sessions import ChargingState, FactKind
+from gateway.domain.sessions import ChargingState, FactKind, ReservationEnd
 from gateway.domain.stations import Admission, ConnectorState
 from gateway.domain.tokens import Authorization, AuthStatus, IdToken
 from gateway.errors import WireError
@@ -58,6 +59,7 @@ CHARGING_STATES: Final = {
     "Idle": ChargingState.IDLE,
 }
 
+RESERVATION_ENDS: Final = {"Expired": ReservationEnd.EXPIRED, "Removed": ReservationEnd.WITHDRAWN}
 KINDS: Final = {"Started": FactKind.STARTED, "Updated": FactKind.UPDATED, "Ended": FactKind.ENDED}
 
 ID_TOKEN_LENGTH: Final = 36
@@ -191,6 +193,17 @@ async def on_notify_report(message: Message, stories: Stories) -> None:
         await stories.on_notice(message.notice(NoticeKind.REPORT, summary, body=report))
 
 
+async def on_reservation_status(message: Message, stories: Stories) -> None:
+    """OCPP 2.0.1 H04: the station let go of a plug that it kept."""
+    payload = message.payload
+    ended = RESERVATION_ENDS.get(payload["reservationUpdateStatus"])
+    if ended is None:
+        raise WireError("$.reservationUpdateStatus", f"not known: {payload['reservationUpdateStatus']!r}")
+    await stories.on_reservation_ended(
+        ReservationEnded(receipt=message.receipt(), reservation_no=payload["reservationId"], ended=ended)
+    )
+
+
 async def on_data_transfer(message: Message, stories: Stories) -> dict[str, Any]:
     payload = message.payload
     summary = f"{payload['vendorId']} {payload.get('messageId', '')}".rstrip()
@@ -294,6 +307,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     **{action: report.serve for action, report in REPORTS.items()},
     "NotifyEvent": on_notify_event,
     "NotifyReport": on_notify_report,
+    "ReservationStatusUpdate": on_reservation_status,
     "DataTransfer": on_data_transfer,
     "FirmwareStatusNotification": on_firmware_status,
     "LogStatusNotification": on_log_status,

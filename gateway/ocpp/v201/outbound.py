@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from gateway.domain.calls import StartCall, StationCall, StopCall, UnlockCall
+from gateway.domain.calls import CancelReservationCall, ReserveCall, StartCall, StationCall, StopCall, UnlockCall
+from gateway.ocpp.times import render_time
 from gateway.ocpp.version import Rendered, Renderer
 
 TRIGGER_BOOT: Final[Rendered] = ("TriggerMessage", {"requestedMessage": "BootNotification"})
@@ -39,7 +40,26 @@ def _render_unlock(call: UnlockCall) -> Rendered:
     return "UnlockConnector", {"evseId": call.evse_no, "connectorId": call.connector_no}
 
 
+def _render_reserve(call: ReserveCall) -> Rendered:
+    """The EVSE is named always: stations that keep any one free are few (OCPP 2.0.1 H01.FR.18, .19)."""
+    payload: dict[str, Any] = {
+        "id": call.no,
+        "expiryDateTime": render_time(call.expires_at),
+        "idToken": {"idToken": call.id_token.value, "type": call.id_token.type},
+        "evseId": call.evse_no,
+    }
+    if call.group_id is not None:
+        payload["groupIdToken"] = {"idToken": call.group_id, "type": "Central"}
+    return "ReserveNow", payload
+
+
+def _render_cancel_reservation(call: CancelReservationCall) -> Rendered:
+    return "CancelReservation", {"reservationId": call.no}
+
+
 RENDERERS: Final[dict[type, Renderer]] = {
+    ReserveCall: _render_reserve,
+    CancelReservationCall: _render_cancel_reservation,
     StartCall: _render_start,
     StopCall: _render_stop,
     UnlockCall: _render_unlock,

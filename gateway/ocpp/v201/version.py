@@ -48,7 +48,6 @@ UNSERVED: Final = frozenset(
         "NotifyMonitoringReport",
         "PublishFirmwareStatusNotification",
         "ReportChargingProfiles",
-        "ReservationStatusUpdate",
         "SignCertificate",
     }
 )

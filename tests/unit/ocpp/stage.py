@@ -23,6 +23,7 @@ from gateway.domain.events import (
     MessageQuarantined,
     NoticeReported,
     Refused,
+    ReservationEnded,
     StatusReported,
     TransactionAnswer,
     TransactionReported,
@@ -122,6 +123,9 @@ class Witness:
             said = self.at_once.pop(0) or said
         asyncio.get_running_loop().call_soon(then, said)
         return True
+
+    async def on_reservation_ended(self, event: ReservationEnded) -> None:
+        await self._take(event)
 
     async def on_notice(self, event: NoticeReported) -> None:
         await self._take(event)

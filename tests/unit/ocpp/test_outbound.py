@@ -1,10 +1,21 @@
 """What is wanted of a station, in the words of its version, and what it answers."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from gateway.domain.calls import CallOutcomeKind, CallReply, StartCall, StationCall, StopCall, UnlockCall
+from gateway.domain.calls import (
+    CallOutcomeKind,
+    CallReply,
+    CancelReservationCall,
+    ReserveCall,
+    StartCall,
+    StationCall,
+    StopCall,
+    UnlockCall,
+)
 from gateway.domain.tokens import IdToken
 from gateway.ocpp.replies import read_reply
 from gateway.ocpp.v16.version import VERSION as V16
@@ -16,6 +27,15 @@ START = StartCall(
     id_token=IdToken(value="TAG", type="Central"), remote_start_id=7, evse_no=2, connector_no=2, group_id="G"
 )
 STOP = StopCall(transaction_id="12")
+RESERVE = ReserveCall(
+    no=7,
+    id_token=IdToken(value="TAG", type="Central"),
+    expires_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
+    evse_no=2,
+    connector_no=2,
+    group_id="G",
+)
+CANCEL = CancelReservationCall(no=7)
 UNLOCK = UnlockCall(evse_no=2, connector_no=2)
 
 
@@ -36,6 +56,32 @@ UNLOCK = UnlockCall(evse_no=2, connector_no=2)
                 "groupIdToken": {"idToken": "G", "type": "Central"},
             },
         ),
+        (
+            V16,
+            RESERVE,
+            "ReserveNow",
+            {
+                "connectorId": 2,
+                "expiryDate": "2026-03-01T12:00:00.000Z",
+                "idTag": "TAG",
+                "parentIdTag": "G",
+                "reservationId": 7,
+            },
+        ),
+        (V16, CANCEL, "CancelReservation", {"reservationId": 7}),
+        (
+            V201,
+            RESERVE,
+            "ReserveNow",
+            {
+                "id": 7,
+                "evseId": 2,
+                "expiryDateTime": "2026-03-01T12:00:00.000Z",
+                "idToken": {"idToken": "TAG", "type": "Central"},
+                "groupIdToken": {"idToken": "G", "type": "Central"},
+            },
+        ),
+        (V201, CANCEL, "CancelReservation", {"reservationId": 7}),
         (V201, STOP, "RequestStopTransaction", {"transactionId": "12"}),
         (V201, UNLOCK, "UnlockConnector", {"evseId": 2, "connectorId": 2}),
     ],
@@ -86,3 +132,9 @@ def test_what_is_no_answer_is_told_apart(outcome: CallOutcome, kind: CallOutcome
     reply = read_reply(outcome)
 
     assert (reply.outcome, reply.is_unsupported) == (kind, is_unsupported)
+
+
+def test_a_group_that_a_tag_cannot_hold_is_left_out() -> None:
+    _, payload = V16.render_call(replace(RESERVE, group_id="G" * 21))
+
+    assert "parentIdTag" not in payload

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.domain.events import NoticeKind, NoticeReported, StatusReported
 from gateway.domain.meters import Reading
-from gateway.domain.sessions import ChargingState, FactKind
+from gateway.domain.sessions import ChargingState, FactKind, ReservationEnd
 from gateway.domain.stations import Admission, ConnectorState
 from gateway.domain.tokens import Authorization, AuthStatus, IdToken
 from gateway.errors import WireError
@@ -264,3 +264,15 @@ async def test_news_are_kept(action: str, payload: dict[str, Any], kind: NoticeK
 
     assert answer in (None, {"status": "UnknownVendorId"})
     assert (event.kind, orjson.loads(event.body)) == (kind, payload)
+
+
+@pytest.mark.parametrize(
+    ("word", "ended"), [("Expired", ReservationEnd.EXPIRED), ("Removed", ReservationEnd.WITHDRAWN)]
+)
+async def test_a_station_lets_go_of_a_plug_that_it_kept(word: str, ended: ReservationEnd) -> None:
+    payload = {"reservationId": 7, "reservationUpdateStatus": word}
+
+    answer, (event,) = await serve("ReservationStatusUpdate", payload)
+
+    assert answer is None
+    assert (event.reservation_no, event.ended) == (7, ended)
