@@ -240,7 +240,7 @@ class Charger:
             await self._after_stop()
 
     async def swipe(self, evse_no: int, token: str | Token, *, asks: bool = True) -> str:
-        """Show a card; returns the status it got.
+        """Show a card; returns the status it got, "Reserved" where it is accepted and the EVSE kept for another.
 
         It starts a transaction, or stops the one that the same card (or its group) started.  Without
         `asks` the charger does not Authorize first, as with a token from its cache.
@@ -254,6 +254,9 @@ class Charger:
                 return authorization.status
             authorization = await self._engine.authorize(card) if asks else Authorization("Accepted")
             self.note("step", "card shown", evse=evse_no, status=authorization.status)
+            if authorization.is_accepted and not evse.may_use(card, authorization.group):
+                self.note("step", "the EVSE is reserved for another card", evse=evse_no)
+                return "Reserved"
             if authorization.is_accepted:
                 evse.authorized = Authorized(card, authorization)
                 await self._engine.begin(evse, Trigger.AUTHORIZED)
@@ -320,6 +323,7 @@ class Charger:
             evse = self.station.evse(evse_no)
             evse.fault = code
             self.note("step", "fault", evse=evse_no, code=code)
+            await self._engine.end_reservation(evse, "Removed")
             if stops:
                 await self._engine.stop(evse, StopCause.FAULT)
             await self._engine.changed(evse)

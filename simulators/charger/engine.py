@@ -55,10 +55,13 @@ class Engine:
         tx, authorized = evse.transaction, evse.authorized
         if tx is not None and tx.token is None and authorized is not None:
             tx.token, tx.remote_start_id = authorized.token, authorized.remote_start_id
+            _use_reservation(evse, tx)
             await self._update(evse, tx, trigger)
         elif tx is None and self._may_start(evse):
             tx = self.dialect.open_transaction(evse, self.clock.now)
             evse.transaction, evse.is_finishing = tx, False
+            if tx.token is not None:
+                _use_reservation(evse, tx)
             self.sessions.append(tx)
             self._schedule(tx)
             await self.post(self.dialect.start(evse, tx, evse.read(self.clock.now)))
@@ -131,6 +134,19 @@ class Engine:
             if self.dialect.settings.stops_on_invalid_token:
                 await self.stop(evse, StopCause.DEAUTHORIZED)
 
+    # --- reservations
+
+    async def end_reservation(self, evse: Evse, why: str) -> None:
+        """The EVSE is kept for nobody any more: "Expired", or "Removed" because it cannot be used."""
+        reservation, evse.reservation = evse.reservation, None
+        if reservation is None:
+            return
+        self._note("reservation", f"reservation {why.lower()}", evse=evse.no, no=reservation.no)
+        message = self.dialect.reservation_ended(reservation.no, why)
+        if message is not None and not self.line.is_offline:
+            await self.say(message)
+        await self.report(evse)
+
     # --- states
 
     async def changed(self, evse: Evse, trigger: Trigger = Trigger.CHARGING_STATE_CHANGED) -> None:
@@ -174,6 +190,7 @@ class Engine:
     def next_due(self) -> datetime | None:
         """When something has to be sent, if nothing else happens."""
         dues = [tx.next_sample_at for tx in self._running() if tx.next_sample_at is not None]
+        dues += [evse.reservation.expires_at for evse in self.station.evses if evse.reservation is not None]
         interval_s = self.dialect.settings.heartbeat_interval_s
         if self.is_registered and interval_s and not self.line.is_offline:
             dues.append(self._last_contact + timedelta(seconds=interval_s))
@@ -187,6 +204,9 @@ class Engine:
             if tx is not None and tx.next_sample_at is not None and tx.next_sample_at <= self.clock.now:
                 self._schedule(tx)
                 await self.sample(evse, "Sample.Periodic")
+        for evse in self.station.evses:
+            if evse.reservation is not None and evse.reservation.expires_at <= self.clock.now:
+                await self.end_reservation(evse, "Expired")
         due = self.next_due()
         if due is not None and due <= self.clock.now:
             await self.say(self.dialect.heartbeat())
@@ -235,3 +255,9 @@ class Engine:
         evse.is_finishing = evse.plugged is not None
         if evse.becomes_operative is not None:
             evse.is_operative, evse.becomes_operative = evse.becomes_operative, None
+
+
+def _use_reservation(evse: Evse, tx: Transaction) -> None:
+    """Whom it was kept for is there (OCPP 1.6 5.13, 2.0.1 H03.FR.09)."""
+    if evse.reservation is not None:
+        tx.reservation_no, evse.reservation = evse.reservation.no, None

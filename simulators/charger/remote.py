@@ -12,7 +12,7 @@ from .dialect import BootReason, Trigger
 from .engine import Engine
 from .message import Message, Payload
 from .registration import Registration
-from .station import Authorization, Authorized, Evse, StopCause, Token, Transaction
+from .station import Authorization, Authorized, Evse, Reservation, StopCause, Token, Transaction
 
 if TYPE_CHECKING:
     from .charger import Charger
@@ -68,17 +68,56 @@ class Remote:
             for letter in self._engine.line.outbox
         )
 
-    def choose_evse(self, evse_no: int | None) -> int | None:
-        """An EVSE for a start: the one asked for, or any, a plugged one first; None if none is free."""
+    def choose_evse(self, evse_no: int | None, token: Token) -> int | None:
+        """An EVSE for a start: the one asked for, or any, a plugged one first; None if none is free for this card."""
         free = [
             evse
             for evse in self._engine.station.evses
-            if evse_no in (None, evse.no) and not evse.is_busy and evse.is_operative and evse.fault is None
+            if evse_no in (None, evse.no)
+            and not evse.is_busy
+            and evse.is_operative
+            and evse.fault is None
+            and evse.may_use(token)
         ]
         free.sort(key=lambda evse: evse.plugged is None)
         return free[0].no if free else None
 
+    def reserve(self, evse_no: int | None, reservation: Reservation) -> str:
+        """Keep an EVSE, in the place of what is kept under the same number; the status to answer.
+
+        Whoever names no EVSE is rejected: this station keeps particular ones only.
+        """
+        if evse_no is None or not self.has_evse(evse_no):
+            return "Rejected"
+        evse = self.evse(evse_no)
+        if evse.fault is not None:
+            return "Faulted"
+        if not evse.is_operative:
+            return "Unavailable"
+        kept = evse.reservation
+        is_other = kept is not None and kept.no != reservation.no
+        if evse.is_busy or evse.plugged is not None or is_other or evse.transaction is not None:
+            return "Occupied"
+        self.cancel_reservation(reservation.no)
+        evse.reservation = reservation
+        return "Accepted"
+
+    def cancel_reservation(self, no: int) -> list[int]:
+        """Keep an EVSE no longer; those that were."""
+        kept = [
+            evse for evse in self._engine.station.evses if evse.reservation is not None and evse.reservation.no == no
+        ]
+        for evse in kept:
+            evse.reservation = None
+        return [evse.no for evse in kept]
+
     # --- deeds
+
+    async def report_changes(self) -> None:
+        """StatusNotification of the connectors whose state is another now."""
+        async with self._turn:
+            for evse in self._engine.station.evses:
+                await self._engine.report(evse)
 
     async def say(self, message: Message) -> Payload:
         return await self._engine.say(message)
@@ -118,6 +157,8 @@ class Remote:
                     evse.becomes_operative = False
                 else:
                     evse.is_operative, evse.becomes_operative = is_operative, None
+                    if not is_operative:
+                        await self._engine.end_reservation(evse, "Removed")
                     await self._engine.report(evse)
 
     async def report_status(self, evse_nos: Iterable[int]) -> None:

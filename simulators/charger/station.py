@@ -39,6 +39,7 @@ class ConnectorState(StrEnum):
     SUSPENDED_EV = "SuspendedEV"
     SUSPENDED_EVSE = "SuspendedEVSE"
     FINISHING = "Finishing"
+    RESERVED = "Reserved"
     UNAVAILABLE = "Unavailable"
     FAULTED = "Faulted"
 
@@ -70,6 +71,20 @@ class Token:
     def is_same(self, other: Token | None) -> bool:
         """Identifiers are case-insensitive in OCPP."""
         return other is not None and self.uid.lower() == other.uid.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """An EVSE is kept for a driver or his group until then; `no` is the central system's number of it."""
+
+    no: int
+    token: Token
+    expires_at: datetime
+    group: str | None = None
+
+    def is_for(self, token: Token, group: str | None) -> bool:
+        same_group = self.group is not None and group is not None and self.group.lower() == group.lower()
+        return token.is_same(self.token) or same_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +137,7 @@ class Transaction:
     meter_start_wh: int
     transaction_id: int | str | None = None
     remote_start_id: int | None = None
+    reservation_no: int | None = None
     authorization: Authorization | None = None
     is_deauthorized: bool = False
     seq_no: int = 0
@@ -158,6 +174,7 @@ class Evse:
     is_finishing: bool = False
     authorized: Authorized | None = None
     transaction: Transaction | None = None
+    reservation: Reservation | None = None
 
     @property
     def charging_state(self) -> ChargingState:
@@ -189,6 +206,8 @@ class Evse:
             return ConnectorState.FAULTED
         if not self.is_operative and self.transaction is None:
             return ConnectorState.UNAVAILABLE
+        if self.reservation is not None and not self.is_busy:
+            return ConnectorState.RESERVED  # also with a cable in it (OCPP 2.0.1 G01.FR.09)
         if self.plugged not in (None, connector_no):
             return ConnectorState.UNAVAILABLE
         if self.transaction is not None and self.charging_state in _STATES:
@@ -198,6 +217,10 @@ class Evse:
         if self.plugged is not None or self.authorized is not None or self.transaction is not None:
             return ConnectorState.PREPARING
         return ConnectorState.AVAILABLE
+
+    def may_use(self, token: Token, group: str | None = None) -> bool:
+        """Whether nobody else has it reserved."""
+        return self.reservation is None or self.reservation.is_for(token, group)
 
     def read(self, at: datetime) -> Reading:
         return Reading(at, self.meter.energy_wh, self.power_w)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from ocpp.v16 import call_result  # type: ignore[import-untyped, unused-ignore]
 
 from ..message import Answer, Payload
 from ..polite import render_payload
-from ..station import StopCause, Token
+from ..station import Reservation, StopCause, Token
 from .settings import Configuration
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ def answer(remote: Remote, settings: Configuration, action: str, payload: Payloa
 
 def _on_remote_start(remote: Remote, settings: Configuration, payload: Payload) -> Answer:
     # OCPP 1.6 5.11: without a connectorId the charge point chooses.
-    evse_no = remote.choose_evse(payload.get("connectorId"))
+    token = Token(payload["idTag"])
+    evse_no = remote.choose_evse(payload.get("connectorId"), token)
     if evse_no is None:
         return _reply(call_result.RemoteStartTransaction(status="Rejected"))
-    token = Token(payload["idTag"])
     return _reply(
         call_result.RemoteStartTransaction(status="Accepted"),
         partial(remote.start, evse_no, token, asks=settings.asks_before_remote_start),
@@ -105,6 +106,24 @@ def _on_trigger(remote: Remote, _: Configuration, payload: Payload) -> Answer:
     return _reply(call_result.TriggerMessage(status=status), then)
 
 
+def _on_reserve(remote: Remote, _: Configuration, payload: Payload) -> Answer:
+    # OCPP 1.6 5.13: connector 0 would be any of them, which ReserveConnectorZeroSupported denies.
+    reservation = Reservation(
+        no=payload["reservationId"],
+        token=Token(payload["idTag"]),
+        expires_at=datetime.fromisoformat(payload["expiryDate"]),
+        group=payload.get("parentIdTag"),
+    )
+    status = remote.reserve(payload["connectorId"] or None, reservation)
+    return _reply(call_result.ReserveNow(status=status), remote.report_changes)
+
+
+def _on_cancel_reservation(remote: Remote, _: Configuration, payload: Payload) -> Answer:
+    is_known = bool(remote.cancel_reservation(payload["reservationId"]))
+    status = "Accepted" if is_known else "Rejected"
+    return _reply(call_result.CancelReservation(status=status), remote.report_changes)
+
+
 def _on_clear_cache(*_: Any) -> Answer:
     return _reply(call_result.ClearCache(status="Accepted"))
 
@@ -128,6 +147,8 @@ _HANDLERS: dict[str, Callable[[Remote, Configuration, Payload], Answer]] = {
     "ChangeConfiguration": _on_change_configuration,
     "GetConfiguration": _on_get_configuration,
     "TriggerMessage": _on_trigger,
+    "ReserveNow": _on_reserve,
+    "CancelReservation": _on_cancel_reservation,
     "ClearCache": _on_clear_cache,
     "DataTransfer": _on_data_transfer,
 }

@@ -123,6 +123,7 @@ class Dialect16:
                 id_tag=tx.token.uid,
                 meter_start=reading.energy_wh,
                 timestamp=render_time(reading.at),
+                reservation_id=tx.reservation_no,
             )
         )
         return Letter(message=message, transaction=tx, on_reply=lambda reply: _learn(tx, reply))
@@ -164,6 +165,9 @@ class Dialect16:
             is_checked=self.metering.is_valid,
         )
         return Letter(message=message, transaction=tx, bind=lambda payload: _with_id(payload, tx))
+
+    def reservation_ended(self, *_: object) -> None:
+        """1.6 tells that a connector is available again, and no more."""
 
     def mark_offline(self, message: Message) -> Message:
         """A 1.6 message does not say that it is late."""

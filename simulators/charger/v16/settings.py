@@ -173,7 +173,7 @@ def _factory(connectors: int, sample_interval_s: int) -> list[Key]:
         flag("StopTransactionOnInvalidId", "true"),
         measurands("StopTxnAlignedData", ""),
         measurands("StopTxnSampledData", ""),
-        fixed("SupportedFeatureProfiles", "Core,FirmwareManagement,RemoteTrigger"),
+        fixed("SupportedFeatureProfiles", "Core,FirmwareManagement,RemoteTrigger,Reservation"),
         count("TransactionMessageAttempts", 3),
         count("TransactionMessageRetryInterval", 60),
         fixed("UnlockConnectorOnEVSideDisconnect", "true"),

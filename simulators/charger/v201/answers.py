@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from ocpp.v201 import call_result  # type: ignore[import-untyped, unused-ignore]
 
 from ..message import Answer, Payload
 from ..polite import render_payload
-from ..station import StopCause, Token
+from ..station import Reservation, StopCause, Token
 
 if TYPE_CHECKING:
     from ..remote import Remote
@@ -29,12 +30,12 @@ def answer(remote: Remote, dialect: Dialect201, action: str, payload: Payload) -
 
 
 def _on_request_start(remote: Remote, dialect: Dialect201, payload: Payload) -> Answer:
-    evse_no = remote.choose_evse(payload.get("evseId"))
+    token = Token(payload["idToken"]["idToken"], payload["idToken"]["type"])
+    evse_no = remote.choose_evse(payload.get("evseId"), token)
     if evse_no is None:
         return _reply(call_result.RequestStartTransaction(status="Rejected"))
     # F01.FR.13: a transaction that already runs (cable plugged in first) is named in the answer.
     running = remote.evse(evse_no).transaction
-    token = Token(payload["idToken"]["idToken"], payload["idToken"]["type"])
     return _reply(
         call_result.RequestStartTransaction(
             status="Accepted", transaction_id=running.transaction_id if running is not None else None
@@ -180,6 +181,25 @@ def _on_trigger(remote: Remote, _: Dialect201, payload: Payload) -> Answer:
     return _reply(call_result.TriggerMessage(status=status), then)
 
 
+def _on_reserve(remote: Remote, _: Dialect201, payload: Payload) -> Answer:
+    # H01.FR.19: without an EVSE it is rejected.
+    reservation = Reservation(
+        no=payload["id"],
+        token=Token(payload["idToken"]["idToken"], payload["idToken"]["type"]),
+        expires_at=datetime.fromisoformat(payload["expiryDateTime"]),
+        group=payload.get("groupIdToken", {}).get("idToken"),
+    )
+    status = remote.reserve(payload.get("evseId"), reservation)
+    return _reply(call_result.ReserveNow(status=status), remote.report_changes)
+
+
+def _on_cancel_reservation(remote: Remote, _: Dialect201, payload: Payload) -> Answer:
+    # H02.FR.01, .02
+    is_known = bool(remote.cancel_reservation(payload["reservationId"]))
+    status = "Accepted" if is_known else "Rejected"
+    return _reply(call_result.CancelReservation(status=status), remote.report_changes)
+
+
 def _on_clear_cache(*_: Any) -> Answer:
     return _reply(call_result.ClearCache(status="Accepted"))
 
@@ -217,6 +237,8 @@ _HANDLERS: dict[str, Callable[[Remote, Dialect201, Payload], Answer]] = {
     "SetVariables": _on_set_variables,
     "GetBaseReport": _on_base_report,
     "TriggerMessage": _on_trigger,
+    "ReserveNow": _on_reserve,
+    "CancelReservation": _on_cancel_reservation,
     "ClearCache": _on_clear_cache,
     "DataTransfer": _on_data_transfer,
     "GetTransactionStatus": _on_transaction_status,

@@ -221,6 +221,15 @@ class Dialect201:
     def _say(self, message: Any, *, is_checked: bool = True) -> Message:
         return render_call(self.version, message, is_checked=is_checked)
 
+    def _tell_reservation(self, tx: Transaction) -> int | None:
+        """Once, in the first event after the driver was known (E03.FR.03)."""
+        no, tx.reservation_no = tx.reservation_no, None
+        return no
+
+    def reservation_ended(self, no: int, why: str) -> Message:
+        """H04.FR.01, H01.FR.16"""
+        return self._say(call.ReservationStatusUpdate(reservation_id=no, reservation_update_status=why))
+
     def _event(
         self,
         event_type: Literal["Started", "Updated", "Ended"],
@@ -254,6 +263,7 @@ class Dialect201:
                 meter_value=[each for each in (begin, value) if each is not None] or None,
                 evse=_evse(evse, tx) if names_evse else None,
                 id_token=_token(token) if token is not None and names_token else None,
+                reservation_id=self._tell_reservation(tx),
             ),
             is_checked=self.metering.is_valid,
         )

@@ -181,7 +181,7 @@ def render_place(place: Place) -> Payload:
 def availability_of(state: ConnectorState) -> str:
     """The five connector states of 2.0.1."""
     match state:
-        case ConnectorState.AVAILABLE | ConnectorState.UNAVAILABLE | ConnectorState.FAULTED:
+        case ConnectorState.AVAILABLE | ConnectorState.RESERVED | ConnectorState.UNAVAILABLE | ConnectorState.FAULTED:
             return str(state)
         case _:
             return "Occupied"

@@ -57,7 +57,9 @@ def check_periods(periods: Sequence[ChargingPeriod], start: datetime, end: datet
     if periods and periods[0].start_date_time > start:
         yield Problem(FROM_START, _path(0, ".start_date_time"), f"{periods[0].start_date_time}, session {start}")
     for index, period in enumerate(periods):
-        if period.start_date_time < start or (end is not None and period.start_date_time > end):
+        # A session starts when it becomes ACTIVE, after the time for which its EVSE was reserved (mod_sessions 9.3.1).
+        is_early = period.start_date_time < start and volume_of([period], "RESERVATION_TIME") is None
+        if is_early or (end is not None and period.start_date_time > end):
             yield Problem(
                 INSIDE, _path(index, ".start_date_time"), f"{period.start_date_time}, session {start} to {end}"
             )
