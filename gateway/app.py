@@ -32,11 +32,15 @@ from gateway.flows.letters import Letters
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
+from gateway.flows.order_desk import OrderDesk
 from gateway.flows.outbox import Outbox
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
 from gateway.flows.remote_starts import RemoteStarts
+from gateway.flows.reservation_ends import ReservationEnds
+from gateway.flows.reservations import Reservations
+from gateway.flows.reserved import Reserved
 from gateway.flows.timekeeper import Timekeeper
 from gateway.flows.token_pulls import TokenPulls
 from gateway.flows.tokens import TokenInbox
@@ -153,7 +157,7 @@ class Gateway:
             ids=ids,
             mailboxes=mailboxes,
             inquiries=inquiries,
-            expectations=AllExpected((starts,)),
+            expectations=AllExpected((starts, Reserved(memory, clock))),
         )
         availability, sealing, signatures = flows.availability, flows.sealing, flows.signatures
         await memory.load(store)
@@ -181,11 +185,9 @@ class Gateway:
             clock=clock,
             interval_s=config.ocpi.token_pull_interval_s,
         )
-        keeper = Timekeeper(store, clock, sealing, availability, trace, token_pulls)
         self._stack.push_async_callback(inquiries.close)
         self._stack.push_async_callback(mailboxes.drained)
         self._stack.push_async_callback(token_pulls.close)
-        self._stack.push_async_callback(_cancelled, asyncio.create_task(keeper.run()))
 
         renderings = Renderings()
         postman = OcpiPostman(client, memory, renderings, withheld, clock, parties_of(config))
@@ -207,20 +209,54 @@ class Gateway:
         )
         subscribers.append(callbacks.on_changes)
         self._stack.push_async_callback(callbacks.stop)
+        desk = OrderDesk(
+            store=store,
+            memory=memory,
+            stations=stations_edge.stations,
+            callbacks=callbacks,
+            clock=clock,
+            ids=ids,
+            timeout_s=config.ocpi.command_timeout_s,
+        )
+        self._stack.push_async_callback(desk.stop)
+        ends = ReservationEnds(
+            store=store,
+            memory=memory,
+            mailboxes=mailboxes,
+            desk=desk,
+            availability=availability,
+            clock=clock,
+            ids=ids,
+        )
+        subscribers.append(ends.on_changes)
+        flows.events.reservations = ends
+        reservations = Reservations(
+            store=store,
+            memory=memory,
+            partners=partners,
+            mailboxes=mailboxes,
+            desk=desk,
+            terms=flows.transactions.terms,
+            availability=availability,
+            ends=ends,
+            clock=clock,
+            ids=ids,
+        )
+        keeper = Timekeeper(store, clock, sealing, availability, trace, token_pulls, ends)
+        self._stack.push_async_callback(_cancelled, asyncio.create_task(keeper.run()))
         commands = Commands(
             store=store,
             memory=memory,
             partners=partners,
-            stations=stations_edge.stations,
             mailboxes=mailboxes,
-            callbacks=callbacks,
+            desk=desk,
             starts=starts,
+            reservations=reservations,
             terms=flows.transactions.terms,
             clock=clock,
             ids=ids,
             rules=CommandRules(timeout_s=config.ocpi.command_timeout_s, start_window_s=config.ocpi.start_window_s),
         )
-        self._stack.push_async_callback(commands.stop)
         partners_edge = OcpiServer(
             Edge(
                 store=store,
@@ -243,6 +279,7 @@ class Gateway:
         await registration.recover()
         await deliveries.begin()
         await callbacks.begin()
+        await ends.begin()
         console = Console(
             Parts(
                 token=console_token,
@@ -281,6 +318,7 @@ class Gateway:
                     doubt_rules=doubt_rules_of(config),
                 ),
                 sealing=sealing,
+                reservations=ends,
                 withheld=withheld,
                 versions_url=public_url + VERSIONS_PATH,
                 report_health=self._report_health,

@@ -12,6 +12,7 @@ from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.memory import Memory
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
+from gateway.flows.reservation_ends import ReservationApi
 from gateway.flows.sealing import Sealing
 from gateway.flows.signatures import Signatures
 from gateway.flows.withheld import WithheldBook
@@ -45,6 +46,7 @@ class Parts:
     signatures: Signatures
     corrections: Corrections
     sealing: Sealing
+    reservations: ReservationApi
     withheld: WithheldBook
     versions_url: str
     report_health: Callable[[], Awaitable[HealthReport]]

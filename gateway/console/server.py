@@ -6,7 +6,19 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from gateway.console import commands, deliveries, export, inventory, ledger, partners, reports, stations, tokens, watch
+from gateway.console import (
+    commands,
+    deliveries,
+    export,
+    inventory,
+    ledger,
+    partners,
+    reports,
+    reservations,
+    stations,
+    tokens,
+    watch,
+)
 from gateway.console.answers import Handler, answer_errors
 from gateway.console.parts import PARTS, Parts
 from gateway.errors import UnauthorizedError
@@ -45,7 +57,8 @@ def build_app(parts: Parts) -> web.Application:
     """The routes and what stands before them."""
     app = web.Application(middlewares=[answer_errors, check_token], client_max_size=MAX_BODY_BYTES)
     app[PARTS] = parts
-    for module in (commands, watch, stations, inventory, tokens, partners, deliveries, ledger, export, reports):
+    ours = (commands, reservations, watch, stations, inventory, tokens, partners, deliveries, ledger, export, reports)
+    for module in ours:
         for method, path, handler in module.ROUTES:
             app.router.add_route(method, f"{API}/{path}", handler)
     return app

@@ -14,6 +14,7 @@ from gateway.domain.tokens import Token
 
 ACCEPTED, REJECTED, UNKNOWN_SESSION, NOT_SUPPORTED = "ACCEPTED", "REJECTED", "UNKNOWN_SESSION", "NOT_SUPPORTED"
 FAILED, TIMEOUT, EVSE_OCCUPIED, EVSE_INOPERATIVE = "FAILED", "TIMEOUT", "EVSE_OCCUPIED", "EVSE_INOPERATIVE"
+UNKNOWN_RESERVATION, CANCELED_RESERVATION = "UNKNOWN_RESERVATION", "CANCELED_RESERVATION"
 
 REMOTE_START = "REMOTE_START_STOP_CAPABLE"
 CONNECTOR_REQUIRED = "START_SESSION_CONNECTOR_REQUIRED"
@@ -130,6 +131,14 @@ WORDS: Mapping[CallbackKind, Mapping[str, str]] = {
         "OngoingAuthorizedTransaction": REJECTED,
         "UnknownConnector": FAILED,
     },
+    CallbackKind.RESERVE_NOW: {
+        "Accepted": ACCEPTED,
+        "Occupied": EVSE_OCCUPIED,
+        "Faulted": EVSE_INOPERATIVE,
+        "Unavailable": EVSE_INOPERATIVE,
+        "Rejected": REJECTED,
+    },
+    CallbackKind.CANCEL_RESERVATION: {"Accepted": ACCEPTED, "Rejected": UNKNOWN_RESERVATION},
 }
 
 

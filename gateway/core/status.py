@@ -47,20 +47,22 @@ def evse_status(
     rules: StatusRules,
     is_known: Callable[[str], bool],
     has_session: Callable[[ConnectorKey], bool],
+    has_reservation: Callable[[ConnectorKey], bool],
     siblings: Iterable[Evse] = (),
 ) -> EvseStatus:
     """What to publish of an EVSE.
 
     The operator's word comes first; then, of several plugs, the busiest or worst: the EVSE serves one car at a time.
     So do it and its `siblings`, which are the same EVSE in truth: while one is taken, no other is AVAILABLE.
-    `is_known` tells whether a station's word still stands (it is connected, or was within the grace time).
+    `is_known` tells whether a station's word still stands (it is connected, or was within the grace time).  A free plug
+    that is kept for a driver is reserved, whether its station tells that or not.
     """
     if evse.override is not None:
         return evse.override
-    own = _own_status(evse, statuses, rules, is_known, has_session)
+    own = _own_status(evse, statuses, rules, is_known, has_session, has_reservation)
     if own is EvseStatus.AVAILABLE:
         for sibling in siblings:
-            if _own_status(sibling, statuses, rules, is_known, has_session) in TAKEN:
+            if _own_status(sibling, statuses, rules, is_known, has_session, has_reservation) in TAKEN:
                 return EvseStatus.INOPERATIVE
     return own
 
@@ -71,12 +73,15 @@ def _own_status(
     rules: StatusRules,
     is_known: Callable[[str], bool],
     has_session: Callable[[ConnectorKey], bool],
+    has_reservation: Callable[[ConnectorKey], bool],
 ) -> EvseStatus:
     wired = [connector.key for connector in evse.connectors if connector.key is not None]
     keys = [topology_key(key.station_id, key.evse_no, key.connector_no) for key in wired]
     if not keys:
         return EvseStatus.UNKNOWN
     seen = {_plug_status(key, statuses, rules, is_known, has_session) for key in keys}
+    if EvseStatus.AVAILABLE in seen and any(map(has_reservation, keys)):
+        seen.add(EvseStatus.RESERVED)
     return next(status for status in WORST_FIRST if status in seen)
 
 

@@ -180,6 +180,7 @@ class Availability:
             is_known=lambda station: station == spoken or station not in self._lost,
             has_session=self._memory.has_open_session,
             siblings=siblings_of(location, evse),
+            has_reservation=self._memory.has_reservation,
         )
 
 

@@ -35,6 +35,9 @@ class ResultWriter(Protocol):
     def render_result(self, callback: Callback, word: str, message: str | None, content: Any) -> bytes:
         """The JSON to post; `content` is what a result carries beside its word, None where it is nothing."""
 
+    def has_word(self, callback: Callback, word: str) -> bool:
+        """Can the version say this, or would it become something else?"""
+
     def timeout_word(self, callback: Callback) -> str:
         """The result of what the station did not do in time."""
 
@@ -133,7 +136,13 @@ class Callbacks:
     async def announce(
         self, callback: Callback, word: str, *, message: str | None = None, more: Sequence[Change] = ()
     ) -> None:
-        """Tell a result that nobody waits for: a reservation cancelled by us (OCPI 2.2.1 mod_commands 13.3.2)."""
+        """Tell a result that nobody waits for, where the version has the word: a reservation cancelled by us.
+
+        OCPI 2.2.1 mod_commands 13.1
+        """
+        if not self._writer.has_word(callback, word):
+            await self._store.commit(more)
+            return
         await self._store.commit([*self._changes(callback, word, message, None), *more])
 
     def on_changes(self, changes: Sequence[Change]) -> None:

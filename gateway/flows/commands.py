@@ -6,11 +6,9 @@ meanwhile: the transaction that was ordered may come before the reply.  What the
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -30,24 +28,24 @@ from gateway.core.commands import (
     find_place,
     read_result,
 )
-from gateway.core.visibility import find_view
 from gateway.domain.callbacks import Callback
-from gateway.domain.calls import CallReply, StartCall, StationCall, StopCall, UnlockCall
-from gateway.domain.commands import Asked, CommandAnswer, Order, StartOrder, StopOrder, UnlockOrder
+from gateway.domain.calls import CallReply, StartCall, StopCall, UnlockCall
+from gateway.domain.commands import Asked, CommandAnswer, Order, ReserveOrder, StartOrder, StopOrder, UnlockOrder
 from gateway.domain.ids import ConnectorKey
-from gateway.domain.locations import Connector, Evse, Location, Place
+from gateway.domain.locations import Connector, Evse, Place
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.sessions import Session, SessionStatus
 from gateway.domain.tokens import AuthMethod
-from gateway.errors import ConflictError, GatewayError, RevisionConflictError
-from gateway.flows.callbacks import Callbacks
+from gateway.errors import ConflictError, RevisionConflictError
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.masking import mask_uid
 from gateway.flows.memory import Memory
+from gateway.flows.order_desk import OrderDesk
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.remote_starts import RemoteStarts
+from gateway.flows.reservations import Reservations
 from gateway.flows.session_terms import SessionTerms
-from gateway.ports import Change, Clock, Ids, SaveRemoteStart, SaveSession, Stations, Store
+from gateway.ports import Change, Clock, Ids, SaveRemoteStart, SaveSession, Store
 
 log = structlog.get_logger(__name__)
 
@@ -80,10 +78,10 @@ class Commands:
         store: Store,
         memory: Memory,
         partners: PartnerBook,
-        stations: Stations,
         mailboxes: Mailboxes,
-        callbacks: Callbacks,
+        desk: OrderDesk,
         starts: RemoteStarts,
+        reservations: Reservations,
         terms: SessionTerms,
         clock: Clock,
         ids: Ids,
@@ -92,31 +90,29 @@ class Commands:
         self._store = store
         self._memory = memory
         self._partners = partners
-        self._stations = stations
         self._mailboxes = mailboxes
-        self._callbacks = callbacks
+        self._desk = desk
+        self._stations = desk.stations
         self._starts = starts
+        self._reservations = reservations
         self._terms = terms
         self._clock = clock
         self._ids = ids
         self._rules = rules
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def stop(self) -> None:
-        """Wait for no station any more: what has no result yet gets one after the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def order(self, asked: Asked, order: Order) -> CommandAnswer:
         """Take an order in, see CommandApi."""
-        self._callbacks.check_response_url(asked.partner, order.response_url)
+        self._desk.callbacks.check_response_url(asked.partner, order.response_url)
         if isinstance(order, StartOrder):
             refusal = await self._start(asked, order)
         elif isinstance(order, StopOrder):
             refusal = await self._stop(asked, order)
-        else:
+        elif isinstance(order, UnlockOrder):
             refusal = await self._unlock(asked, order)
+        elif isinstance(order, ReserveOrder):
+            refusal = await self._reservations.reserve(asked, order)
+        else:
+            refusal = await self._reservations.cancel(asked, order)
         return self._answer(asked, refusal)
 
     def _answer(self, asked: Asked, refusal: Refusal | None) -> CommandAnswer:
@@ -140,8 +136,11 @@ class Commands:
         connection = self._stations.find_connection(place.connector.key.station_id)
         if connection is None:
             return Refusal(reason=f"the station of EVSE {place.evse.uid} is not connected")
-        now, key, session_id = self._clock.now(), place.connector.key, self._ids.new()
-        callback = self._callback(asked, order, key.station_id, place, session_id=session_id)
+        now, key = self._clock.now(), place.connector.key
+        # The station lets start whom it keeps the plug for, under the name that it was told then.
+        booked = self._reservations.find_booked(asked.partner.id, order.token, key)
+        session_id = self._ids.new() if booked is None else booked.session_id
+        callback = self._desk.callback(asked, order, key.station_id, place.location.party, session_id=session_id)
         starts_by = callback.deadline + timedelta(seconds=self._rules.start_window_s)
         known_until = max(starts_by, now + CARD_GOOD_FOR)
         start = RemoteStart(
@@ -150,7 +149,9 @@ class Commands:
             partner_id=asked.partner.id,
             key=key,
             token=order.token,
-            id_token=id_token_of(order.token, connection.id_tokens, alias_of(callback.id)),
+            id_token=id_token_of(order.token, connection.id_tokens, alias_of(callback.id))
+            if booked is None
+            else booked.booking.id_token,
             remote_start_id=await self._store.next_transaction_no(),
             asked_at=now,
             starts_by=starts_by,
@@ -158,8 +159,8 @@ class Commands:
             kept_until=known_until + KEPT_FOR,
             authorization_reference=order.authorization_reference,
         )
-        await self._open(callback, SaveRemoteStart(start), token=mask_uid(order.token.uid))
-        self._spawn(self._run_start(callback, start))
+        await self._desk.open(callback, SaveRemoteStart(start), token=mask_uid(order.token.uid))
+        self._desk.spawn(self._run_start(callback, start))
         return None
 
     def _decide_start(self, asked: Asked, order: StartOrder) -> Place | Refusal:
@@ -167,7 +168,7 @@ class Commands:
         refusal = check_owner(order.token, asked.partner, asked.sender, None if owner is None else owner.id)
         if refusal is not None:
             return refusal
-        location = self._find_location(asked, order.location_id)
+        location = self._desk.find_location(asked, order.location_id)
         evse_uid = order.evse_uid
         if location is not None and evse_uid is None and order.connector_id is None:
             chosen = choose_evse(location, self._look)
@@ -181,7 +182,7 @@ class Commands:
 
     async def _run_start(self, callback: Callback, start: RemoteStart) -> None:
         if self._is_taken(start.key):
-            await self._finish(callback, EVSE_OCCUPIED, "another session goes on at this EVSE")
+            await self._desk.finish(callback, EVSE_OCCUPIED, "another session goes on at this EVSE")
             return
         call = StartCall(
             id_token=start.id_token,
@@ -190,7 +191,7 @@ class Commands:
             connector_no=start.key.connector_no,
             group_id=start.token.group_id,
         )
-        reply = await self._send(callback, call)
+        reply = await self._desk.send(callback, call)
         await self._mailboxes.run(start.key.station_id, lambda: self._on_start_reply(callback, start, reply))
 
     async def _on_start_reply(self, callback: Callback, start: RemoteStart, reply: CallReply) -> None:
@@ -202,12 +203,13 @@ class Commands:
         if word != ACCEPTED:
             place = self._memory.find_place(start.key)
             evse = None if place is None else place.evse
-            await self._finish(callback, explain_failed_start(word, evse, is_taken=self._is_taken(start.key)), reason)
+            word = explain_failed_start(word, evse, is_taken=self._is_taken(start.key))
+            await self._desk.finish(callback, word, reason)
             return
         try:
-            await self._finish(callback, word, reason, *self._changes_on_accepted(start, reply))
+            await self._desk.finish(callback, word, reason, *self._changes_on_accepted(start, reply))
         except (ConflictError, RevisionConflictError):  # the session has come by another way
-            await self._finish(callback, word, reason)
+            await self._desk.finish(callback, word, reason)
 
     def _changes_on_accepted(self, start: RemoteStart, reply: CallReply) -> list[Change]:
         known = self._starts.find(start)
@@ -217,7 +219,7 @@ class Commands:
             session.ledger.ended_at is None and session.id_token is None
             for session in self._memory.sessions_at_evse(start.key.station_id, start.key.evse_no)
         )
-        if has_come or runs_already:
+        if has_come or runs_already or start.session_id in self._memory.sessions:
             return []
         now = self._clock.now()
         superseded = [
@@ -256,9 +258,11 @@ class Commands:
         station_id = session.key.station_id
         if not session.is_awaited and self._stations.find_connection(station_id) is None:
             return Refusal(reason="the station of this session is not connected")
-        callback = self._callback(asked, order, station_id, session.terms.place, session_id=session.id)
-        await self._open(callback)
-        self._spawn(self._run_stop(callback, session.id))
+        place = session.terms.place
+        owner = None if place is None else place.location.party
+        callback = self._desk.callback(asked, order, station_id, owner, session_id=session.id)
+        await self._desk.open(callback)
+        self._desk.spawn(self._run_stop(callback, session.id))
         return None
 
     async def _run_stop(self, callback: Callback, session_id: str) -> None:
@@ -267,10 +271,10 @@ class Commands:
         if is_cancelled:
             return
         if session is None or session.transaction_id is None or session.ledger.ended_at is not None:
-            await self._finish(callback, REJECTED, "the session ended meanwhile")
+            await self._desk.finish(callback, REJECTED, "the session ended meanwhile")
             return
-        reply = await self._send(callback, StopCall(transaction_id=session.transaction_id))
-        await self._finish(callback, *read_result(callback.kind, reply))
+        reply = await self._desk.send(callback, StopCall(transaction_id=session.transaction_id))
+        await self._desk.finish(callback, *read_result(callback.kind, reply))
 
     async def _cancel(self, callback: Callback, session_id: str) -> bool:
         """End a session whose transaction has not come; should it come yet, its driver is not let in."""
@@ -281,13 +285,13 @@ class Commands:
         start = self._starts.find_of_session(callback.station_id, session_id)
         if start is not None:
             more.append(SaveRemoteStart(replace(start, is_cancelled=True)))
-        await self._finish(callback, ACCEPTED, None, *more)
+        await self._desk.finish(callback, ACCEPTED, None, *more)
         return True
 
     # --- UNLOCK_CONNECTOR -----------------------------------------------------------------------------------------
 
     async def _unlock(self, asked: Asked, order: UnlockOrder) -> Refusal | None:
-        location = self._find_location(asked, order.location_id)
+        location = self._desk.find_location(asked, order.location_id)
         place = find_place(location, order.evse_uid, order.connector_id, self._state_of)
         if isinstance(place, Refusal):
             return place
@@ -297,79 +301,16 @@ class Commands:
             return Refusal(reason=f"the station of EVSE {place.evse.uid} is not connected")
         if any(session.partner_id != asked.partner.id for session in self._open_sessions_at(key)):
             return Refusal(reason="somebody else's driver charges at this EVSE")
-        callback = self._callback(asked, order, key.station_id, place)
-        await self._open(callback)
-        self._spawn(self._run_unlock(callback, key))
+        callback = self._desk.callback(asked, order, key.station_id, place.location.party)
+        await self._desk.open(callback)
+        self._desk.spawn(self._run_unlock(callback, key))
         return None
 
     async def _run_unlock(self, callback: Callback, key: ConnectorKey) -> None:
-        reply = await self._send(callback, UnlockCall(evse_no=key.evse_no, connector_no=key.connector_no))
-        await self._finish(callback, *read_result(callback.kind, reply))
+        reply = await self._desk.send(callback, UnlockCall(evse_no=key.evse_no, connector_no=key.connector_no))
+        await self._desk.finish(callback, *read_result(callback.kind, reply))
 
     # --- parts ----------------------------------------------------------------------------------------------------
-
-    def _callback(
-        self, asked: Asked, order: Order, station_id: str, place: Place | None, *, session_id: str | None = None
-    ) -> Callback:
-        """What is owed to the partner; where it named no parties, its first is told by the party of the site."""
-        now, roles = self._clock.now(), asked.partner.roles
-        return Callback(
-            id=self._ids.new(),
-            partner_id=asked.partner.id,
-            version=asked.version,
-            kind=asked.kind,
-            response_url=order.response_url,
-            station_id=station_id,
-            asked_at=now,
-            deadline=now + timedelta(seconds=self._rules.timeout_s),
-            sender=asked.sender or (roles[0].party if roles else None),
-            receiver=asked.receiver or (None if place is None else place.location.party),
-            correlation_id=asked.correlation_id,
-            session_id=session_id,
-        )
-
-    async def _open(self, callback: Callback, *more: Change, **details: Any) -> None:
-        await self._callbacks.open(callback, *more)
-        log.info(
-            "command taken in",
-            callback_id=callback.id,
-            kind=callback.kind,
-            partner_id=callback.partner_id,
-            station_id=callback.station_id,
-            session_id=callback.session_id,
-            **details,
-        )
-
-    async def _send(self, callback: Callback, call: StationCall) -> CallReply:
-        left_s = (callback.overdue_at - self._clock.now()).total_seconds()
-        return await self._stations.send(callback.station_id, call, timeout_s=max(0.1, left_s))
-
-    async def _finish(self, callback: Callback, word: str, reason: str | None, *more: Change) -> None:
-        """The result with the changes that belong to it, which hold also where the result came too late."""
-        is_first = await self._callbacks.finish(callback.id, word, message=reason, more=more)
-        if not is_first and more:
-            await self._store.commit(more)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._guard(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except GatewayError as error:
-            log.error("command not ended yet", reason=str(error))  # its deadline ends it
-        except Exception:  # root of a task
-            log.exception("command failed")
-
-    def _find_location(self, asked: Asked, location_id: str) -> Location | None:
-        """The location, if this partner sees it, and where it named one of our parties, if it is that one's."""
-        known = self._memory.locations.get(location_id) or next(
-            (one for one in self._memory.locations.values() if one.id.casefold() == location_id.casefold()), None
-        )
-        view = None if known is None else find_view(known, asked.partner)
-        return None if view is None or asked.receiver not in (None, view.party) else view
 
     def _look(self, evse: Evse) -> Standing:
         keys = [plug.key for plug in evse.connectors if plug.key is not None]

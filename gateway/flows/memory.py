@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from gateway.core.reports import is_waived
 from gateway.core.topology import places_of, topology_key
 from gateway.domain.ids import ConnectorKey, station_key
 from gateway.domain.locations import Evse, Location, Place
 from gateway.domain.partners import Partner
+from gateway.domain.reservations import Reservation, ReservationState
 from gateway.domain.sessions import Session, SessionStatus
 from gateway.domain.stations import Admission, ConnectorStatus, Station
 from gateway.domain.tariffs import Tariff
@@ -24,6 +26,7 @@ from gateway.ports import (
     SaveEvseStatus,
     SaveLocation,
     SavePartner,
+    SaveReservation,
     SaveSession,
     SaveStation,
     SaveTariff,
@@ -38,7 +41,8 @@ class _PlaceIds(NamedTuple):
 
 
 class Memory:
-    """Stations, their plugs' states, locations, tariffs, partners, and every session that has no CDR yet.
+    """Stations, their plugs' states, locations, tariffs, partners, every session that has no CDR yet, and what is
+    reserved.
 
     `quarantined` holds the keys of the stations that wait for the operator; `on_due` is told of each session that gets
     a time to be sealed, and at start of each that is held.
@@ -51,6 +55,7 @@ class Memory:
         self.tariffs: dict[str, Tariff] = {}
         self.partners: dict[str, Partner] = {}
         self.sessions: dict[str, Session] = {}
+        self.reservations: dict[str, Reservation] = {}
         self.places: dict[ConnectorKey, _PlaceIds] = {}
         self.on_due: Callable[[Session], None] = _ignore
         self.quarantined: set[str] = set()
@@ -60,6 +65,7 @@ class Memory:
         self._by_plug: dict[ConnectorKey, list[str]] = {}
         self._by_station: dict[str, dict[str, None]] = {}
         self._awaited: dict[str, dict[str, None]] = {}
+        self._reserved: dict[str, tuple[str, ...]] = {}
         self._appliers: dict[type, Callable[..., None]] = {
             SaveConnectorStatus: lambda change: self._put_status(change.status),
             SaveStation: lambda change: self._put_station(change.station),
@@ -69,6 +75,7 @@ class Memory:
             SaveTariff: lambda change: self._put_tariff(change.tariff),
             DeleteTariff: lambda change: self._drop_tariff(change.tariff_id),
             SavePartner: lambda change: self._put_partner(change.partner),
+            SaveReservation: lambda change: self.put_reservation(change.reservation),
         }
 
     async def load(self, store: Store) -> None:
@@ -85,6 +92,8 @@ class Memory:
             self._put_partner(partner)
         for session in await store.load_unsealed_sessions():
             self.put_session(session)
+        for reservation in await store.load_live_reservations():
+            self.put_reservation(reservation)
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take over what a commit made true."""
@@ -149,6 +158,19 @@ class Memory:
     def has_open_session(self, key: ConnectorKey) -> bool:
         return any(session.ledger.ended_at is None for session in self.sessions_at(key))
 
+    def reservations_of(self, station_id: str) -> list[Reservation]:
+        """What a station keeps for drivers, or was asked to."""
+        return [self.reservations[name] for name in self._reserved.get(station_key(station_id), ())]
+
+    def has_reservation(self, key: ConnectorKey) -> bool:
+        """Does the station keep this plug for a driver?"""
+        return any(
+            one.state is ReservationState.ACTIVE
+            and one.key.evse_no == key.evse_no
+            and one.key.connector_no in (0, key.connector_no)
+            for one in self.reservations_of(key.station_id)
+        )
+
     def connector_nos(self, station_id: str, evse_no: int) -> list[int]:
         """The plugs an EVSE is known to have, from the topology and from what the station told."""
         keys = self._plugs.get(station_key(station_id), ())
@@ -185,6 +207,22 @@ class Memory:
         due_at = session.seal_due_at
         if (due_at is not None and (known is None or known.seal_due_at != due_at)) or (known is None and session.hold):
             self.on_due(session)
+
+    def put_reservation(self, reservation: Reservation) -> None:
+        """Keep a reservation while it is live."""
+        station = station_key(reservation.key.station_id)
+        names = self._reserved.get(station, ())
+        if reservation.is_live:
+            self.reservations[reservation.id] = reservation
+            if reservation.id not in names:
+                self._reserved[station] = (*names, reservation.id)
+            return
+        self.reservations.pop(reservation.id, None)
+        rest = tuple(name for name in names if name != reservation.id)
+        if rest:
+            self._reserved[station] = rest
+        else:
+            self._reserved.pop(station, None)
 
     def put_location(self, location: Location) -> None:
         known = self.locations.get(location.id)
@@ -301,7 +339,7 @@ def _in_time(sessions: list[Session]) -> list[Session]:
 
 
 def _is_kept(session: Session) -> bool:
-    if session.sealed_cdr_id is not None:
+    if session.sealed_cdr_id is not None or is_waived(session):
         return False
     return session.status is not SessionStatus.INVALID or session.ledger.ended_at is None
 

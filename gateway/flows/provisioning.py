@@ -94,7 +94,7 @@ class Provisioning:
         return station, before is None
 
     async def delete(self, station_id: str) -> None:
-        """Forget a station and disconnect it; not while a session is open."""
+        """Forget a station and disconnect it; not while a session is open or a plug reserved."""
         station = self.load(station_id)
 
         async def drop() -> None:
@@ -102,6 +102,12 @@ class Provisioning:
             if sessions:
                 raise ConflictError(
                     f"session {sessions[0].id!r} is open at station {station.id!r}; stop it before deleting the station"
+                )
+            reserved = self._memory.reservations_of(station.id)
+            if reserved:
+                raise ConflictError(
+                    f"reservation {reserved[0].id!r} keeps a plug of station {station.id!r}; cancel it before deleting "
+                    "the station"
                 )
             await self._store.commit([DeleteStation(station.id)])
 

@@ -54,6 +54,14 @@ class SessionTerms:
         tariff = self.find_tariff(place.connector, at, token)
         return Terms(place=copied, tariff=tariff, round_to=self.find_round_to(place.location.party))
 
+    def begin_terms(self, awaited: Session, key: ConnectorKey, at: datetime) -> Terms:
+        """What holds for a transaction that began then; of one that was reserved at this plug what was agreed then."""
+        terms = awaited.terms
+        is_agreed = awaited.ledger.is_reservation and awaited.key == key and terms.place is not None
+        if is_agreed and terms.tariff is not None and is_valid(terms.tariff, at):
+            return terms
+        return self.find_terms(key, at, None)
+
     def find_round_to(self, party: PartyId) -> int | None:
         """The decimals to which this party rounds its bills now."""
         return self._rules.round_to.get(party)

@@ -4,6 +4,7 @@ return."""
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
@@ -14,6 +15,7 @@ from gateway.domain.events import (
     BootReported,
     MessageQuarantined,
     NoticeReported,
+    ReservationEnded,
     StatusReported,
     TransactionAnswer,
     TransactionReported,
@@ -21,7 +23,7 @@ from gateway.domain.events import (
 from gateway.domain.ids import ConnectorKey, station_key
 from gateway.domain.sessions import FactKind, Session
 from gateway.domain.signatures import KeySource, MeterKey
-from gateway.domain.stations import Admission, Deviation, Station
+from gateway.domain.stations import Admission, ConnectorState, Deviation, Station
 from gateway.domain.tokens import Authorization, AuthStatus
 from gateway.errors import ConflictError, RevisionConflictError, StoreDownError
 from gateway.flows.authorization import Authorizer
@@ -35,6 +37,7 @@ from gateway.ports import Change, Clock, SaveDeviation, SaveNotice, SaveQuaranti
 
 log = structlog.get_logger(__name__)
 
+LOST = (ConnectorState.FAULTED, ConnectorState.UNAVAILABLE)
 DEVIATION_FLUSH = timedelta(minutes=1)
 MOST_KEY_CHARACTERS = 2_500  # OCPP 2.0.1 SignedMeterValueType: publicKey
 DEVIATION_LIMIT = 10_000
@@ -45,6 +48,14 @@ DEVIATION_LIMIT = 10_000
 class BootRules:
     heartbeat_interval_s: int = 300
     pending_retry_s: int = 60
+
+
+class ReservationWatch(Protocol):
+    """Who keeps plugs for drivers and wants to know what stations tell of them."""
+
+    def on_connected(self, station_id: str) -> None: ...
+    async def on_reservation_ended(self, event: ReservationEnded) -> None: ...
+    async def on_plug_lost(self, key: ConnectorKey) -> None: ...
 
 
 class StationEvents:
@@ -69,10 +80,13 @@ class StationEvents:
         self._transactions = transactions
         self._rules = rules
         self._expectations = expectations or AllExpected()
+        self.reservations: ReservationWatch | None = None  # None: nobody reserves anything, as in a replay
         self._deviations: dict[tuple[str, str, str, str], Deviation] = {}
 
     def on_connected(self, station_id: str) -> None:
         self._availability.on_connected(station_id)
+        if self.reservations is not None:
+            self.reservations.on_connected(station_id)
 
     def on_disconnected(self, station_id: str) -> None:
         self._availability.on_disconnected(station_id)
@@ -130,6 +144,11 @@ class StationEvents:
             await self._store.commit([*of_plug, *of_session])
         if of_plug:
             self._availability.on_status_saved(event.receipt.station_id)
+        if event.state in LOST and self.reservations is not None:
+            key = ConnectorKey(
+                station_id=event.receipt.station_id, evse_no=event.evse_no, connector_no=event.connector_no
+            )
+            await self.reservations.on_plug_lost(key)
 
     def _session_of(self, event: StatusReported) -> Session | None:
         """The session at the plug that the state speaks of: the latest that had begun by then and was not over.  None
@@ -175,6 +194,11 @@ class StationEvents:
         answer = await self._transactions.on_transaction(event)
         await self._availability.refresh(event.receipt.station_id)
         return answer
+
+    async def on_reservation_ended(self, event: ReservationEnded) -> None:
+        """The station keeps a plug no longer."""
+        if self.reservations is not None:
+            await self.reservations.on_reservation_ended(event)
 
     async def on_notice(self, event: NoticeReported) -> None:
         """Something for the operator's eyes."""

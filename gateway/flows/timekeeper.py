@@ -1,4 +1,5 @@
-"""What happens because time passes: seals, grace times, ghosts, pulls of tokens, and the lazy writing of incidents."""
+"""What happens because time passes: seals, grace times, ghosts, ends of reservations, pulls of
+tokens, and the lazy writing of incidents."""
 
 import asyncio
 import contextlib
@@ -8,6 +9,7 @@ import structlog
 
 from gateway.errors import StoreDownError
 from gateway.flows.availability import Availability
+from gateway.flows.reservation_ends import ReservationEnds
 from gateway.flows.sealing import GHOST_SWEEP, Sealing
 from gateway.flows.token_pulls import TokenPulls
 from gateway.flows.trace import TraceRing
@@ -29,6 +31,7 @@ class Timekeeper:
         availability: Availability,
         trace: TraceRing,
         token_pulls: TokenPulls | None = None,
+        reservations: ReservationEnds | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -36,12 +39,15 @@ class Timekeeper:
         self._availability = availability
         self._trace = trace
         self._token_pulls = token_pulls
+        self._reservations = reservations
         self._swept_at: datetime | None = None
 
     async def tick(self, now: datetime) -> None:
         """Do what is due by `now`."""
         self._sealing.on_due(now)
         self._availability.on_due(now)
+        if self._reservations is not None:
+            self._reservations.on_due(now)
         if self._token_pulls is not None:
             self._token_pulls.on_due(now)
         if self._swept_at is None or now - self._swept_at >= GHOST_SWEEP:

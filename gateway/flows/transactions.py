@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.core.awaited import adopt, give_up, new_session
+from gateway.core.awaited import adopt, awaited_key, give_up, new_session
 from gateway.core.cdrs import price_cuts_of
 from gateway.core.drivers import authorization_of, end_session, is_refused, takes_over, was_ordered
 from gateway.core.facts import fact_of, is_same_token, start_key_of
-from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order, is_new
+from gateway.core.sessions import extend_ledger, fold_facts, is_in_order, is_new
 from gateway.domain.events import TransactionAnswer, TransactionReported
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.quick import copier, quick
@@ -199,21 +199,23 @@ class Transactions:
             transaction_id = str(await self._store.next_transaction_no())
         fact = fact_of(event)
         key = self.terms.find_key(event)
-        expected = self._expectations.find_transaction(event, key, None)
-        verdict = await self._judge(event, key, expected=expected)
+        expected, verdict = await self._decide(event, key, None)
         authorization = verdict if isinstance(verdict, Authorization) else None
-        ledger = begin_ledger(fact)
-        session = await self._session_of(expected)
+        awaited = await self._session_of(expected)
+        facts = [fact]
+        if awaited.ledger.is_reservation:
+            facts = [*await self._store.load_facts(awaited.id), fact]
+        ledger = fold_facts(facts)
         session = replace(
-            adopt(session, key=key, transaction_id=transaction_id, start_key=start_key_of(event), ledger=ledger),
-            terms=self.terms.find_terms(key, ledger.started_at, None),
-            remote_start_id=event.remote_start_id or session.remote_start_id,
+            adopt(awaited, key=key, transaction_id=transaction_id, start_key=start_key_of(event), ledger=ledger),
+            terms=self.terms.begin_terms(awaited, key, ledger.started_at),
+            remote_start_id=event.remote_start_id or awaited.remote_start_id,
         )
         if authorization is not None:
             session = self.terms.identify(session, event.id_token, authorization)
         cuts = price_cuts_of(session.terms)
         if not cuts.is_empty:
-            session = _with_ledger(session, begin_ledger(fact, cuts))
+            session = _with_ledger(session, fold_facts(facts, cuts=cuts))
         session = self.terms.schedule(end_session(session), self._clock.now())
         of_order = self._changes_on_use(expected, session)
         await self._store.commit([SaveSession(session, write_terms=True, fact=fact), *of_order])
@@ -257,11 +259,12 @@ class Transactions:
         if event.kind is FactKind.ENDED and _has_ended(session.ledger):
             return await self._keep_late(event, session, fact, "the session has ended already")
         key = self.terms.find_key(event) if tells_place(event, session) else session.key
-        expected = None
-        if event.id_token is not None:
-            expected = self._expectations.find_transaction(event, key, session)
-        verdict = await self._judge(event, key, session, expected)
+        expected, verdict = await self._decide(event, key, session)
         authorization = verdict if isinstance(verdict, Authorization) else None
+        if expected is not None and authorization is not None and session.id_token is None:
+            reserved = self._memory.sessions.get(expected.session_id)
+            if reserved is not None and reserved.is_awaited and reserved.ledger.is_reservation:
+                return await self._take_over(event, session, reserved, fact, expected, authorization)
         changed = session
         tells_driver = event.id_token is not None and not is_same_token(event.id_token, session.id_token)
         if not tells_driver and is_in_order(session.ledger, fact):
@@ -322,7 +325,56 @@ class Transactions:
         authorization = verdict.question.fallback if isinstance(verdict, Inquiry) else verdict
         return TransactionAnswer(transaction_id=transaction_id, authorization=authorization)
 
+    async def _take_over(
+        self,
+        event: TransactionReported,
+        session: Session,
+        reserved: Session,
+        fact: Fact,
+        expected: Expected,
+        authorization: Authorization,
+    ) -> TransactionAnswer:
+        """Whoever plugged in at a reserved plug shows now that it is his: his transaction is the reservation's session.
+
+        Nobody was told of the one that was kept of it so far (OCPP 2.0.1 E03: the cable first).
+        """
+        told = await self._store.load_facts(session.id)
+        facts = [*await self._store.load_facts(reserved.id), *told, fact]
+        now, transaction_id = self._clock.now(), session.transaction_id
+        assert transaction_id is not None
+        ledger = fold_facts(facts, event.id_token)
+        key = self.terms.find_key(event) if tells_place(event, session) else session.key
+        adopted = adopt(reserved, key=key, transaction_id=transaction_id, start_key=session.start_key, ledger=ledger)
+        adopted = replace(adopted, terms=self.terms.begin_terms(reserved, key, ledger.started_at))
+        adopted = self.terms.identify(adopted, event.id_token, authorization)
+        adopted = _with_ledger(adopted, fold_facts(facts, event.id_token, price_cuts_of(adopted.terms)))
+        adopted = self.terms.schedule(end_session(adopted), now)
+        left = replace(give_up(session, now), transaction_id=None, start_key=awaited_key(session.id))
+        await self._store.commit(
+            [
+                SaveSession(left, write_terms=True),
+                SaveSession(adopted, write_terms=True, fact=fact, more=tuple(told)),
+                *expected.changes_on_use(adopted.id),
+            ]
+        )
+        log.info("reservation used", session_id=adopted.id, transaction_id=transaction_id, taken_over=session.id)
+        return replace(self._answer_with_cost(event, adopted), authorization=authorization)
+
     # --- the driver's card ---------------------------------------------------------------------------------------
+
+    async def _decide(
+        self, event: TransactionReported, key: ConnectorKey, session: Session | None
+    ) -> tuple[Expected | None, Authorization | Inquiry | None]:
+        """What was expected of the driver that an event names, if it is he, and the decision on his card."""
+        expected = None
+        if session is None or event.id_token is not None:
+            expected = self._expectations.find_transaction(event, key, session)
+        verdict = await self._judge(event, key, session, expected)
+        if expected is None or expected.judge is None or event.id_token is None or verdict is None:
+            return expected, verdict
+        known = verdict.question if isinstance(verdict, Inquiry) else verdict
+        decided = expected.judge(event.id_token, known)
+        return (None, verdict) if decided is None else (expected, decided)
 
     async def _judge(
         self,
@@ -340,7 +392,7 @@ class Transactions:
             return None
         if session is not None and was_ordered(session) and is_same_token(event.id_token, session.id_token):
             return authorization_of(session)
-        if expected is not None:
+        if expected is not None and expected.judge is None:
             return expected.authorization
         shown = Shown(
             id_token=event.id_token,

@@ -19,6 +19,9 @@ class OcpiResults:
     def render_result(self, callback: Callback, word: str, message: str | None, content: Any) -> bytes:
         return dump_json(RENDERERS[callback.kind](VERSIONS[callback.version], word, message, content))
 
+    def has_word(self, callback: Callback, word: str) -> bool:
+        return bool(RENDERERS[callback.kind](VERSIONS[callback.version], word, None, None)["result"] == word)
+
     def timeout_word(self, callback: Callback) -> str:
         return TIMEOUTS[callback.kind]
 

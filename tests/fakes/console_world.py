@@ -16,10 +16,11 @@ from gateway.domain.ids import PartyId, station_key
 from gateway.domain.locations import Evse, EvseStatus, Location
 from gateway.domain.partners import Endpoint, PartnerRole
 from gateway.domain.reports import BilledCdr
+from gateway.domain.reservations import Reservation, ReservationState
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import Deviation
 from gateway.domain.tokens import LocalToken, Token
-from gateway.errors import PartnerError, RevisionConflictError, StoreDownError
+from gateway.errors import NotFoundError, PartnerError, RevisionConflictError, StoreDownError
 from gateway.flows.authorization import Authorizer
 from gateway.flows.availability import Availability
 from gateway.flows.corrections import Corrections
@@ -177,6 +178,10 @@ class ConsoleStore:
     async def list_late_facts(self, *, limit: int) -> Sequence[Any]:
         return self.lists.get("late_facts", [])[:limit]
 
+    async def list_reservations(self, *, limit: int, station_id: str | None = None) -> Sequence[Reservation]:
+        found = self.lists.get("reservations", [])
+        return [one for one in found if station_id in (None, one.key.station_id)][:limit]
+
     async def list_notices(self, station_id: str | None, *, limit: int) -> Sequence[Any]:
         found = self.lists.get("notices", [])
         return [one for one in found if station_id in (None, one.receipt.station_id)][:limit]
@@ -285,6 +290,20 @@ class FakePostman:
 
     async def send(self, partner: Any, token: str, message: Message) -> PartnerAnswer:
         return PartnerAnswer(at=NOW, http_status=0, message="no network here")
+
+
+class FakeReservations:
+    """Takes back what is in the store's list."""
+
+    def __init__(self, store: ConsoleStore) -> None:
+        self.store = store
+
+    async def withdraw(self, reservation_id: str) -> Reservation:
+        kept: list[Reservation] = self.store.lists.get("reservations", [])
+        found = next((one for one in kept if one.id == reservation_id), None)
+        if found is None:
+            raise NotFoundError(f"there is no reservation {reservation_id!r}")
+        return replace(found, state=ReservationState.WITHDRAWN)
 
 
 class FakeTrace:
@@ -406,6 +425,7 @@ class World:
             signatures=Signatures(self.store, self.memory, EcdsaVerifier()),
             corrections=self.corrections,
             sealing=self.sealing,
+            reservations=FakeReservations(self.store),
             withheld=self.withheld,
             versions_url="https://cpo.example/ocpi/versions",
             report_health=self.report_health,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.domain.cdrs import Cdr, CdrPeriod, Totals
-from gateway.domain.sessions import Phase
+from gateway.domain.sessions import Period, Phase
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import AuthMethod
 from gateway.ocpi.parts import render_hours, render_kwh
@@ -16,6 +17,7 @@ from gateway.ocpi.v211.locations import render_place
 from gateway.ocpi.v211.tariffs import render_tariff
 from gateway.ocpi.wire import CannotSayError, render_time, withhold, without_absent
 
+P = TypeVar("P", CdrPeriod, Period)
 TIME_OF = {Phase.CHARGING: "TIME", Phase.PARKING: "PARKING_TIME"}
 
 
@@ -33,18 +35,19 @@ def render_cdr(cdr: Cdr) -> dict[str, Any]:
         raise CannotSayError(f"CDR {cdr.id} {what}, which OCPI 2.1.1 cannot say: settle it with the partner yourself")
     if cdr.signed_values:
         withhold("signed_data")
+    periods = without_reservation(cdr.periods, cdr.totals, f"CDR {cdr.id}")
     tariffs = render_tariffs(terms.tariff)
     return without_absent(
         {
             "id": cdr.id,
-            "start_date_time": render_time(cdr.started_at),
+            "start_date_time": render_time(cdr.started_at if periods is cdr.periods else periods[0].start_at),
             "stop_date_time": render_time(cdr.ended_at),
             "auth_id": terms.token.contract_id,
             "auth_method": auth_method_of(terms.auth_method),
             "location": render_place(terms.place, tariffs[0]["id"] if tariffs else None),
             "currency": cdr.currency,
             "tariffs": tariffs,
-            "charging_periods": with_start_fee([_render_cdr_period(period) for period in cdr.periods], cdr.totals),
+            "charging_periods": with_start_fee([_render_cdr_period(period) for period in periods], cdr.totals),
             "total_cost": cdr.totals.cost.before_taxes,
             "total_energy": render_kwh(cdr.energy_wh),
             "total_time": render_hours(cdr.time_s),
@@ -60,10 +63,23 @@ def auth_method_of(method: AuthMethod) -> str:
     return AuthMethod.AUTH_REQUEST.value if method is AuthMethod.COMMAND else method.value
 
 
+def without_reservation(periods: Sequence[P], totals: Totals | None, what: str) -> Sequence[P]:
+    """The periods of the charging alone: a reservation is no session here, and has no price.
+
+    Raises CannotSayError where it was all there was, or is to be paid.
+    """
+    rest = [period for period in periods if period.phase is not Phase.RESERVATION]
+    if len(rest) == len(periods):
+        return periods
+    if not rest:
+        raise CannotSayError(f"{what} is of a reservation that was not used, which is no session in OCPI 2.1.1")
+    if totals is not None and totals.reservation is not None and totals.reservation.before_taxes:
+        raise CannotSayError(f"{what} has a price for a reservation, and OCPI 2.1.1 has no reservation time")
+    return rest
+
+
 def render_period(start_at: datetime, phase: Phase, duration_s: Decimal, energy_wh: Decimal) -> dict[str, Any]:
-    """A period always has its time; its energy only where there was any.  Raises CannotSayError for a reservation."""
-    if phase not in TIME_OF:
-        raise CannotSayError("a reservation is part of it, and OCPI 2.1.1 has no reservation time")
+    """A period always has its time; its energy only where there was any."""
     dimensions = [{"type": TIME_OF[phase], "volume": render_hours(duration_s)}]
     if energy_wh:
         dimensions.insert(0, {"type": "ENERGY", "volume": render_kwh(energy_wh)})

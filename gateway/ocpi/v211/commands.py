@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from gateway.domain.callbacks import CallbackKind
-from gateway.domain.commands import StartOrder, StopOrder, UnlockOrder
+from gateway.domain.commands import ReserveOrder, StartOrder, StopOrder, UnlockOrder
 from gateway.flows.tokens import TokenKey
 from gateway.ocpi.command_parts import ParseOrder, parse_token_within
-from gateway.ocpi.reading import Id36, Url, WireModel, parse_model
+from gateway.ocpi.reading import Id36, Time, Url, WireModel, parse_model
 from gateway.ocpi.v211.tokens import parse_token
 
 Id39 = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,39}$")]
@@ -39,6 +39,15 @@ class UnlockBody(WireModel):
     connector_id: Id36
 
 
+class ReserveBody(WireModel):
+    response_url: Url
+    token: Any
+    expiry_date: Time
+    reservation_id: int
+    location_id: Id39
+    evse_uid: Id39 | None = None
+
+
 def parse_start(data: Any, key: TokenKey, partner_id: str) -> StartOrder:
     body = parse_model(StartBody, data)
     return StartOrder(
@@ -64,10 +73,24 @@ def parse_unlock(data: Any, _key: TokenKey, _partner_id: str) -> UnlockOrder:
     )
 
 
+def parse_reserve(data: Any, key: TokenKey, partner_id: str) -> ReserveOrder:
+    """Reservations are numbered here (3.2), and end by themselves: there is no command to cancel one."""
+    body = parse_model(ReserveBody, data)
+    return ReserveOrder(
+        response_url=body.response_url,
+        token=parse_token_within(parse_token, body.token, key, partner_id),
+        expires_at=body.expiry_date,
+        reservation_id=str(body.reservation_id),
+        location_id=body.location_id,
+        evse_uid=body.evse_uid,
+    )
+
+
 PARSERS: Final[Mapping[CallbackKind, ParseOrder]] = {
     CallbackKind.START_SESSION: parse_start,
     CallbackKind.STOP_SESSION: parse_stop,
     CallbackKind.UNLOCK_CONNECTOR: parse_unlock,
+    CallbackKind.RESERVE_NOW: parse_reserve,
 }
 
 

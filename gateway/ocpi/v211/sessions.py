@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.domain.cdrs import Totals
-from gateway.domain.sessions import Session, SessionStatus
+from gateway.domain.sessions import Session
 from gateway.ocpi.parts import NO_CURRENCY, period_ends, render_kwh, seconds_between
-from gateway.ocpi.v211.cdrs import auth_method_of, render_period, render_tariffs, with_start_fee
+from gateway.ocpi.v211.cdrs import auth_method_of, render_period, render_tariffs, with_start_fee, without_reservation
 from gateway.ocpi.v211.locations import render_place
 from gateway.ocpi.wire import CannotSayError, render_time, without_absent
 
@@ -17,11 +17,13 @@ def render_session(session: Session, totals: Totals | None = None) -> dict[str, 
     terms, ledger = session.terms, session.ledger
     if terms.token is None or terms.place is None:
         raise CannotSayError(f"session {session.id} has no eMSP token or its plug has no location")
-    if session.status is SessionStatus.RESERVATION:
+    if ledger.is_reservation:
         raise CannotSayError(f"session {session.id} is a reservation, which is no session in OCPI 2.1.1")
+    told = without_reservation(ledger.periods, totals, f"session {session.id}")
+    ends = period_ends(ledger)[len(ledger.periods) - len(told) :]
     periods = [
         render_period(period.start_at, period.phase, seconds_between(period.start_at, end), period.energy_wh)
-        for period, end in zip(ledger.periods, period_ends(ledger), strict=True)
+        for period, end in zip(told, ends, strict=True)
     ]
     tariffs = render_tariffs(terms.tariff)
     return without_absent(

@@ -48,7 +48,9 @@ def render_cdr(cdr: Cdr, bills: Bills = BILLS) -> dict[str, Any]:
             "cdr_token": render_cdr_token(terms.token, bills.words),
             "auth_method": terms.auth_method.value,
             "authorization_reference": terms.authorization_reference,
-            "cdr_location": _render_cdr_location(terms.place, bills.words),
+            "cdr_location": _render_cdr_location(
+                terms.place, bills.words, has_plug=not (_is_unused(cdr) and terms.place.shares_evse)
+            ),
             "currency": cdr.currency,
             "tariffs": tariffs,
             "charging_periods": [_render_cdr_period(period, tariff_id) for period in cdr.periods],
@@ -106,8 +108,16 @@ def _render_cdr_period(period: CdrPeriod, tariff_id: str | None) -> dict[str, An
     return body
 
 
-def _render_cdr_location(place: Place, words: Words) -> dict[str, Any]:
-    """Here address and state are shorter than in the Location object.  OCPI 2.2.1 mod_cdrs 10.4.4"""
+def _is_unused(cdr: Cdr) -> bool:
+    """Is it the bill of a reservation that never became a session?"""
+    return all(period.phase is Phase.RESERVATION for period in cdr.periods)
+
+
+def _render_cdr_location(place: Place, words: Words, *, has_plug: bool) -> dict[str, Any]:
+    """Here address and state are shorter than in the Location object.  OCPI 2.2.1 mod_cdrs 10.4.4
+
+    `has_plug`: which plug it was is known; else the driver of a reservation never chose one.
+    """
     location, evse, connector = place.location, place.evse, place.connector
     if connector.standard not in words.connector_types:
         raise CannotSayError(f"connector {connector.id} is {connector.standard}: not a standard of OCPI {words.number}")
@@ -123,7 +133,7 @@ def _render_cdr_location(place: Place, words: Words) -> dict[str, Any]:
             "coordinates": render_coordinates(location.coordinates),
             "evse_uid": evse.uid,
             "evse_id": evse.evse_id or NOT_AVAILABLE,
-            "connector_id": connector.id,
+            "connector_id": connector.id if has_plug else NOT_AVAILABLE,
             "connector_standard": connector.standard,
             "connector_format": connector.format,
             "connector_power_type": connector.power_type,

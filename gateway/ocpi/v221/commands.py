@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.domain.callbacks import CallbackKind
-from gateway.domain.commands import StartOrder, StopOrder, UnlockOrder
+from gateway.domain.commands import CancelReservationOrder, ReserveOrder, StartOrder, StopOrder, UnlockOrder
 from gateway.flows.tokens import TokenKey
 from gateway.ocpi.command_parts import ParseOrder, ParseToken, parse_token_within
-from gateway.ocpi.reading import Id36, Url, WireModel, parse_model
+from gateway.ocpi.reading import Id36, Time, Url, WireModel, parse_model
 from gateway.ocpi.v221.tokens import parse_token
 from gateway.ocpi.wire import clip
 
@@ -36,6 +36,21 @@ class UnlockBody(WireModel):
     location_id: Id36
     evse_uid: Id36
     connector_id: Id36
+
+
+class ReserveBody(WireModel):
+    response_url: Url
+    token: Any
+    expiry_date: Time
+    reservation_id: Id36
+    location_id: Id36
+    evse_uid: Id36 | None = None
+    authorization_reference: Id36 | None = None
+
+
+class CancelReservationBody(WireModel):
+    response_url: Url
+    reservation_id: Id36
 
 
 def start_parser(parse: ParseToken) -> ParseOrder:
@@ -72,10 +87,36 @@ def parse_unlock(data: Any, _key: TokenKey, _partner_id: str) -> UnlockOrder:
     )
 
 
+def reserve_parser(parse: ParseToken) -> ParseOrder:
+    """RESERVE_NOW with the token as a version reads it.  OCPI 2.2.1 mod_commands 13.3.4"""
+
+    def parse_reserve(data: Any, key: TokenKey, partner_id: str) -> ReserveOrder:
+        body = parse_model(ReserveBody, data)
+        return ReserveOrder(
+            response_url=body.response_url,
+            token=parse_token_within(parse, body.token, key, partner_id),
+            expires_at=body.expiry_date,
+            reservation_id=body.reservation_id,
+            location_id=body.location_id,
+            evse_uid=body.evse_uid,
+            authorization_reference=body.authorization_reference,
+        )
+
+    return parse_reserve
+
+
+def parse_cancel_reservation(data: Any, _key: TokenKey, _partner_id: str) -> CancelReservationOrder:
+    """OCPI 2.2.1 mod_commands 13.3.1"""
+    body = parse_model(CancelReservationBody, data)
+    return CancelReservationOrder(response_url=body.response_url, reservation_id=body.reservation_id)
+
+
 PARSERS: Final[Mapping[CallbackKind, ParseOrder]] = {
     CallbackKind.START_SESSION: start_parser(parse_token),
     CallbackKind.STOP_SESSION: parse_stop,
     CallbackKind.UNLOCK_CONNECTOR: parse_unlock,
+    CallbackKind.RESERVE_NOW: reserve_parser(parse_token),
+    CallbackKind.CANCEL_RESERVATION: parse_cancel_reservation,
 }
 
 

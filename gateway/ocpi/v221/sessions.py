@@ -9,7 +9,7 @@ from gateway.domain.sessions import Ledger, Session
 from gateway.ocpi.parts import NO_CURRENCY, period_ends, render_kwh, seconds_between
 from gateway.ocpi.v221.cdrs import BILLS, may_name, render_cdr_token, render_period
 from gateway.ocpi.v221.common import Bills
-from gateway.ocpi.wire import CannotSayError, render_time, without_absent
+from gateway.ocpi.wire import NOT_AVAILABLE, CannotSayError, render_time, without_absent
 
 
 def render_session(session: Session, totals: Totals | None = None, bills: Bills = BILLS) -> dict[str, Any]:
@@ -31,7 +31,10 @@ def render_session(session: Session, totals: Totals | None = None, bills: Bills 
             "authorization_reference": terms.authorization_reference,
             "location_id": terms.place.location.id,
             "evse_uid": terms.place.evse.uid,
-            "connector_id": terms.place.connector.id,
+            # 9.3.1: which plug of a reserved EVSE it will be is the driver's choice
+            "connector_id": NOT_AVAILABLE
+            if ledger.is_reservation and terms.place.shares_evse
+            else terms.place.connector.id,
             "currency": terms.tariff.currency if terms.tariff else NO_CURRENCY,
             "charging_periods": _render_periods(
                 ledger, terms.tariff.id if terms.tariff and may_name(terms.tariff, bills) else None

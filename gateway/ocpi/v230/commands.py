@@ -11,4 +11,5 @@ from gateway.ocpi.v230.tokens import parse_token
 PARSERS: Final[Mapping[CallbackKind, ParseOrder]] = {
     **v221.PARSERS,
     CallbackKind.START_SESSION: v221.start_parser(parse_token),
+    CallbackKind.RESERVE_NOW: v221.reserve_parser(parse_token),
 }

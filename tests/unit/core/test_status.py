@@ -28,6 +28,7 @@ def status_of(
     rules: StatusRules | None = None,
     is_known: bool = True,
     has_session: bool = False,
+    has_reservation: bool = False,
     siblings: tuple[Evse, ...] = (),
 ) -> EvseStatus:
     by_key = {topology_key(s.key.station_id, s.key.evse_no, s.key.connector_no): s for s in statuses}
@@ -37,6 +38,7 @@ def status_of(
         rules=rules or StatusRules(),
         is_known=lambda station_id: is_known,
         has_session=lambda key: has_session,
+        has_reservation=lambda key: has_reservation,
         siblings=siblings,
     )
 
@@ -137,3 +139,17 @@ def test_the_spelling_of_the_identity_does_not_matter() -> None:
     spelled = replace(EVSE, connectors=(replace(CONNECTOR, key=replace(SECOND_KEY, station_id="cs1", connector_no=1)),))
 
     assert status_of(said(ConnectorState.AVAILABLE), evse=spelled) is EvseStatus.AVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        (ConnectorState.AVAILABLE, EvseStatus.RESERVED),
+        (ConnectorState.OCCUPIED, EvseStatus.CHARGING),
+        (ConnectorState.FAULTED, EvseStatus.OUTOFORDER),
+    ],
+)
+def test_a_free_plug_that_is_kept_is_reserved_whatever_its_station_says(
+    state: ConnectorState, status: EvseStatus
+) -> None:
+    assert status_of(said(state), has_reservation=True) is status

@@ -7,7 +7,16 @@ from typing import Any
 
 from gateway.domain.callbacks import Callback, CallbackKind
 from gateway.domain.calls import CallOutcomeKind, CallReply, StationCall
-from gateway.domain.commands import Asked, CommandAnswer, Order, StartOrder, StopOrder, UnlockOrder
+from gateway.domain.commands import (
+    Asked,
+    CancelReservationOrder,
+    CommandAnswer,
+    Order,
+    ReserveOrder,
+    StartOrder,
+    StopOrder,
+    UnlockOrder,
+)
 from gateway.domain.deliveries import Delivery, DeliveryKind
 from gateway.domain.locations import Evse, EvseStatus
 from gateway.domain.partners import Partner, PartnerRole, PartnerStatus
@@ -15,7 +24,10 @@ from gateway.domain.sessions import Session
 from gateway.errors import PartnerError
 from gateway.flows.callbacks import Callbacks
 from gateway.flows.commands import CommandRules, Commands
+from gateway.flows.order_desk import OrderDesk
 from gateway.flows.partner_urls import Fault
+from gateway.flows.reservation_ends import ReservationEnds
+from gateway.flows.reservations import Reservations
 from gateway.ports import ConnectionInfo, SaveLocation, SavePartner
 from tests.unit.flows.stage import Stage
 from tests.unit.flows.words import EMSP, LOCATION, NOON, STATION, THEN, TOKEN
@@ -62,6 +74,9 @@ class Words:
     def render_result(self, callback: Callback, word: str, message: str | None, content: Any) -> bytes:
         return f"{word} {message or ''}".strip().encode()
 
+    def has_word(self, callback: Callback, word: str) -> bool:
+        return callback.version != "2.1.1"
+
     def timeout_word(self, callback: Callback) -> str:
         return "TIMEOUT"
 
@@ -83,24 +98,56 @@ class Office:
             clock=stage.clock,
             check_url=_check_url,
         )
-        stage.subscribers[:] = [self.callbacks.on_changes]
+        self.desk = OrderDesk(
+            store=store,  # type: ignore[arg-type]
+            memory=stage.memory,
+            stations=self.stations,  # type: ignore[arg-type]
+            callbacks=self.callbacks,
+            clock=stage.clock,
+            ids=stage.ids,
+            timeout_s=self.rules.timeout_s,
+        )
+        self.ends = ReservationEnds(
+            store=store,  # type: ignore[arg-type]
+            memory=stage.memory,
+            mailboxes=stage.mailboxes,
+            desk=self.desk,
+            availability=stage.availability,
+            clock=stage.clock,
+            ids=stage.ids,
+        )
+        self.reservations = Reservations(
+            store=store,  # type: ignore[arg-type]
+            memory=stage.memory,
+            partners=stage.partners,
+            mailboxes=stage.mailboxes,
+            desk=self.desk,
+            terms=stage.transactions.terms,
+            availability=stage.availability,
+            ends=self.ends,
+            clock=stage.clock,
+            ids=stage.ids,
+        )
+        stage.events.reservations = self.ends
+        stage.subscribers[:] = [self.callbacks.on_changes, self.ends.on_changes]
         self.commands = Commands(
             store=store,  # type: ignore[arg-type]
             memory=stage.memory,
             partners=stage.partners,
-            stations=self.stations,  # type: ignore[arg-type]
             mailboxes=stage.mailboxes,
-            callbacks=self.callbacks,
+            desk=self.desk,
             starts=stage.starts,
+            reservations=self.reservations,
             terms=stage.transactions.terms,
             clock=stage.clock,
             ids=stage.ids,
             rules=self.rules,
         )
         await self.callbacks.begin()
+        await self.ends.begin()
 
     async def close(self) -> None:
-        await self.commands.stop()
+        await self.desk.stop()
         await self.callbacks.stop()
 
     async def reopen(self) -> None:
@@ -114,7 +161,7 @@ class Office:
         """The partner, and EVSEs that can be started from afar."""
         stage = self.stage
         await stage.provide(SavePartner(PARTNER))
-        await self.change_evses(capabilities=("REMOTE_START_STOP_CAPABLE",), status=EvseStatus.AVAILABLE)
+        await self.change_evses(capabilities=("REMOTE_START_STOP_CAPABLE", "RESERVABLE"), status=EvseStatus.AVAILABLE)
 
     async def change_evses(self, **changes: Any) -> None:
         location = self.stage.memory.locations[LOCATION.id]
@@ -126,6 +173,8 @@ class Office:
             StartOrder: CallbackKind.START_SESSION,
             StopOrder: CallbackKind.STOP_SESSION,
             UnlockOrder: CallbackKind.UNLOCK_CONNECTOR,
+            ReserveOrder: CallbackKind.RESERVE_NOW,
+            CancelReservationOrder: CallbackKind.CANCEL_RESERVATION,
         }
         answer = await self.commands.order(Asked(partner=partner, version="2.2.1", kind=kinds[type(order)]), order)
         await self.settle()
@@ -140,7 +189,7 @@ class Office:
         """Let everything go on as far as it can: until a station is waited for, or nothing is left."""
         for _ in range(200):
             await asyncio.sleep(0.001)
-            is_waiting = len(self.stations.waiting) >= len(self.commands._tasks)
+            is_waiting = len(self.stations.waiting) >= len(self.desk._tasks)
             if is_waiting and not self.stage.store.real.queued_rows:
                 await self.stage.mailboxes.drained()
                 return
@@ -149,6 +198,7 @@ class Office:
     async def pass_s(self, seconds: float) -> None:
         self.stage.clock.at += timedelta(seconds=seconds)
         await self.callbacks.end_overdue()
+        self.ends.on_due(self.stage.clock.at)
         await self.stage.tick()
 
     async def results(self) -> list[str | None]:

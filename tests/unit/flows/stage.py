@@ -31,6 +31,7 @@ from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.remote_starts import RemoteStarts
+from gateway.flows.reserved import Reserved
 from gateway.flows.sealing import Sealing
 from gateway.flows.session_terms import SealRules
 from gateway.flows.signatures import Signatures
@@ -141,7 +142,7 @@ class Stage:
             restart_grace_s=RESTART_GRACE_S,
         )
         self.starts = RemoteStarts(clock)
-        expectations = AllExpected((self.starts,))
+        expectations = AllExpected((self.starts, Reserved(self.memory, clock)))
         self.transactions = Transactions(store, self.memory, clock, self.ids, authorizer, self.rules, expectations)
         signatures = Signatures(store, self.memory, EcdsaVerifier())
         self.sealing = Sealing(

@@ -14,6 +14,7 @@ from gateway.core.corrections import credit_of
 from gateway.domain.bills import Range
 from gateway.domain.cdrs import Correction
 from gateway.domain.locations import Location
+from gateway.domain.money import Price
 from gateway.domain.sessions import Phase, SessionStatus
 from gateway.domain.tariffs import (
     Dimension,
@@ -243,9 +244,20 @@ def test_a_command_was_a_request() -> None:
     assert shown(render_cdr(replace(CDR, terms=asked)), "cdr")["auth_method"] == "AUTH_REQUEST"
 
 
+def reserved(of: Any, *, minutes: int = 10) -> Any:
+    """With a reservation before its first period."""
+    at = of.periods[0].start_at - timedelta(minutes=minutes)
+    return replace(of, periods=(replace(of.periods[0], start_at=at, phase=Phase.RESERVATION), *of.periods))
+
+
 def test_a_reservation_is_no_session() -> None:
+    kept = replace(SESSION.ledger, periods=(replace(SESSION.ledger.periods[0], phase=Phase.RESERVATION),))
     with pytest.raises(wire.CannotSayError, match="reservation"):
-        render_session(replace(SESSION, status=SessionStatus.RESERVATION))
+        render_session(replace(SESSION, status=SessionStatus.RESERVATION, ledger=kept))
+
+
+def test_a_session_that_was_reserved_is_told_without_its_reservation() -> None:
+    assert render_session(replace(SESSION, ledger=reserved(SESSION.ledger))) == render_session(SESSION)
 
 
 def test_a_cdr_is_valid_with_a_total_before_taxes() -> None:
@@ -295,6 +307,22 @@ def test_neither_a_credit_nor_the_bill_in_its_place_is_told() -> None:
 def test_a_bill_with_a_reservation_is_withheld() -> None:
     with pytest.raises(wire.CannotSayError, match="reservation"):
         render_cdr(replace(CDR, periods=(replace(CDR.periods[1], phase=Phase.RESERVATION),)))
+
+
+def test_a_bill_whose_reservation_cost_nothing_is_told_without_it() -> None:
+    bill = replace(reserved(CDR), started_at=CDR.started_at - timedelta(minutes=10))
+
+    assert render_cdr(bill) == render_cdr(CDR)
+
+
+def test_a_price_for_a_reservation_is_withheld_with_its_bill_and_its_session() -> None:
+    fee = Price(before_taxes=Decimal(2), with_taxes=Decimal(2))
+    totals = replace(CDR.totals, reservation=fee)
+
+    with pytest.raises(wire.CannotSayError, match="price for a reservation"):
+        render_cdr(replace(reserved(CDR), totals=totals))
+    with pytest.raises(wire.CannotSayError, match="price for a reservation"):
+        render_session(replace(SESSION, ledger=reserved(SESSION.ledger)), totals)
 
 
 def test_all_words_are_in_the_schema() -> None:

@@ -8,6 +8,7 @@ import pytest
 from gateway.core.corrections import credit_of
 from gateway.domain.bills import Range
 from gateway.domain.cdrs import Cdr, Correction
+from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Place
 from gateway.domain.money import Price
 from gateway.domain.sessions import Phase
@@ -113,6 +114,20 @@ def test_a_reservation_has_time_and_cost_of_its_own() -> None:
     assert body["charging_periods"][0]["dimensions"] == [{"type": "RESERVATION_TIME", "volume": 1}]
     assert body["total_reservation_cost"] == {"excl_vat": 2, "incl_vat": 2.4}
     assert_valid("cdr", body)
+
+
+def test_a_reservation_that_was_never_used_names_no_plug_where_the_driver_had_the_choice() -> None:
+    key = ConnectorKey(station_id="CS", evse_no=1, connector_no=1)
+    plugs = tuple(replace(CONNECTOR, id=str(number), key=replace(key, connector_no=number)) for number in (1, 2))
+    shared = at(evse=replace(EVSE, connectors=plugs), connector=plugs[0])
+    unused = replace(shared, periods=(replace(CDR.periods[1], phase=Phase.RESERVATION),))
+    alone = replace(unused, terms=CDR.terms)
+
+    assert shown(unused)["cdr_location"]["connector_id"] == "#NA"
+    assert shown(unused)["cdr_location"]["evse_uid"] == EVSE.uid
+    assert shown(shared)["cdr_location"]["connector_id"] == "1"
+    assert shown(alone)["cdr_location"]["connector_id"] == CONNECTOR.id
+    assert_valid("cdr", shown(unused))
 
 
 def test_power_and_current_are_told_where_a_price_depends_on_them() -> None:

@@ -4,7 +4,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.domain.sessions import Session, SessionStatus
+from gateway.domain.ids import ConnectorKey
+from gateway.domain.sessions import Ledger, Period, Phase, Session, SessionStatus
 from gateway.ocpi import wire
 from gateway.ocpi.v221.sessions import render_session
 from tests.contract_schemas import assert_valid
@@ -57,3 +58,35 @@ def test_a_session_without_a_tariff_has_no_currency() -> None:
 def test_a_session_without_token_or_location_cannot_be_said(missing: str) -> None:
     with pytest.raises(wire.CannotSayError, match=SESSION.id):
         render_session(replace(SESSION, terms=replace(TERMS, **{missing: None})))
+
+
+RESERVED = replace(
+    SESSION,
+    status=SessionStatus.RESERVATION,
+    ledger=Ledger(started_at=TEN, periods=(Period(start_at=TEN, phase=Phase.RESERVATION),), last_at=TEN),
+)
+
+
+def test_a_reservation_starts_when_the_plug_is_kept() -> None:
+    body = shown(RESERVED)
+
+    assert_valid("session", body)
+    assert (body["status"], body["start_date_time"], body["connector_id"]) == (
+        "RESERVATION",
+        "2026-03-01T10:00:00Z",
+        "1",
+    )
+    assert body["charging_periods"][0]["dimensions"] == [{"type": "RESERVATION_TIME", "volume": 0}]
+
+
+def test_a_reserved_evse_with_several_plugs_names_none_until_one_is_used() -> None:
+    assert TERMS.place is not None
+    key = ConnectorKey(station_id="CS", evse_no=1, connector_no=1)
+    plugs = tuple(
+        replace(TERMS.place.connector, id=str(number), key=replace(key, connector_no=number)) for number in (1, 2)
+    )
+    place = replace(TERMS.place, evse=replace(TERMS.place.evse, connectors=plugs), connector=plugs[0])
+    terms = replace(TERMS, place=place)
+
+    assert shown(replace(RESERVED, terms=terms))["connector_id"] == "#NA"
+    assert shown(replace(SESSION, terms=terms))["connector_id"] == "1"

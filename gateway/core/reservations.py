@@ -1,0 +1,185 @@
+"""Keeping a plug for a driver: which one, for whom, and what uses it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gateway.core.commands import NOT_SUPPORTED, Refusal
+from gateway.domain.ids import ConnectorKey
+from gateway.domain.locations import Evse, Location, Place
+from gateway.domain.reservations import Reservation, ReservationState
+from gateway.domain.tokens import AuthMethod, Authorization, AuthStatus, IdToken, Question, Token
+
+RESERVABLE = "RESERVABLE"  # OCPI 2.3.0 mod_locations 8.4.3 Capability
+SLOW_CLOCK = timedelta(minutes=5)
+WAIT_FOR_STATION = timedelta(minutes=15)
+"""How long a station that is away at the end of a reservation may still tell that it was used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Where a plug is to be kept; number 0 of `key` is any plug of the EVSE."""
+
+    evse: Evse
+    key: ConnectorKey
+
+
+def find_known(live: Iterable[Reservation], partner_id: str, reservation_id: str) -> Reservation | None:
+    """The live reservation that an eMSP means; ids are its own, and compared without case (OCPI types CiString)."""
+    wanted = reservation_id.casefold()
+    return next((one for one in live if one.partner_id == partner_id and one.reservation_id.casefold() == wanted), None)
+
+
+def choose_plug(
+    location: Location,
+    evse_uid: str | None,
+    *,
+    is_connected: Callable[[str], bool],
+    is_free: Callable[[ConnectorKey], bool],
+) -> Choice | Refusal:
+    """The plug to ask a station for.
+
+    Where only the location is named it is a free one: the driver has an EVSE of his own then, whatever the station
+    knows of reservations without one.  A named EVSE is asked for as it is, for the station knows best.
+    """
+    evses = [evse for evse in location.evses if evse_uid is None or evse.uid.casefold() == evse_uid.casefold()]
+    if not evses:
+        return Refusal(reason=f"location {location.id} has no EVSE {evse_uid}")
+    able = [evse for evse in evses if RESERVABLE in evse.capabilities and evse.override is None]
+    if not able:
+        which = "no EVSE" if evse_uid is None else f"EVSE {evse_uid} is not one"
+        return Refusal(reason=f"{which} of location {location.id} that can be reserved", result=NOT_SUPPORTED)
+    wired = [(evse, plug, plug.key) for evse in able for plug in evse.connectors if plug.key is not None]
+    near = [one for one in wired if is_connected(one[2].station_id)]
+    if not near:
+        return Refusal(reason="the charging station is not connected")
+    free = [one for one in near if is_free(one[2])]
+    if not free and evse_uid is None:
+        return Refusal(reason=f"no EVSE of location {location.id} is free")
+    evse, plug, key = (free or near)[0]
+    place = Place(location=location, evse=evse, connector=plug)
+    return Choice(evse=evse, key=replace(key, connector_no=0) if place.shares_evse else key)
+
+
+def decide_renewal(known: Reservation, location_id: str, choice: Choice | None) -> Refusal | None:
+    """May this order take the place of a reservation that is kept already?
+
+    OCPI 2.3.0 mod_commands 13.3.4: the same id at the same location replaces it; the station replaces what it keeps
+    under the same number (OCPP 1.6 5.13, 2.0.1 H01.FR.02), so it must be the same station.
+    """
+    if known.location_id.casefold() != location_id.casefold():
+        return Refusal(reason=f"reservation {known.reservation_id} is of location {known.location_id}: cancel it first")
+    if known.state is not ReservationState.ACTIVE or known.renewal is not None:
+        return Refusal(reason=f"the station has not answered yet about reservation {known.reservation_id}")
+    if choice is not None and choice.key.station_id.casefold() != known.key.station_id.casefold():
+        return Refusal(
+            reason=f"reservation {known.reservation_id} is of EVSE {known.booking.evse_uid}, which is another charging "
+            "station's: cancel it first"
+        )
+    return None
+
+
+# --- what uses it -------------------------------------------------------------------------------------------------
+
+
+def find_for_transaction(
+    live: Iterable[Reservation], key: ConnectorKey, reservation_no: str | None, at: datetime
+) -> Reservation | None:
+    """The reservation that a transaction may use which began then: the one that the station names, or the one that
+    keeps its plug."""
+    if reservation_no is not None:
+        return next((one for one in live if str(one.no) == reservation_no), None)
+    return next(
+        (
+            one
+            for one in live
+            if one.state is not ReservationState.UNANSWERED and _keeps(one, key) and one.asked_at - SLOW_CLOCK <= at
+        ),
+        None,
+    )
+
+
+def _keeps(reservation: Reservation, key: ConnectorKey) -> bool:
+    kept = reservation.key
+    return key.evse_no == kept.evse_no and (0 in (kept.connector_no, key.connector_no) or key == kept)
+
+
+def find_for_token(live: Iterable[Reservation], partner_id: str, token: Token, key: ConnectorKey) -> Reservation | None:
+    """The active reservation of a driver at an EVSE."""
+    return next(
+        (
+            one
+            for one in live
+            if one.state is ReservationState.ACTIVE
+            and one.partner_id == partner_id
+            and one.key.evse_no == key.evse_no
+            and _is_same(one.booking.token, token)
+        ),
+        None,
+    )
+
+
+def find_for_card(live: Iterable[Reservation], evse_no: int, id_token: IdToken, now: datetime) -> Reservation | None:
+    """The reservation for whose driver a station asks, before it starts (OCPP 1.6 5.13, 2.0.1 H03)."""
+    return next(
+        (
+            one
+            for one in live
+            if evse_no in (0, one.key.evse_no) and _is_driver(one, id_token) and now <= one.booking.expires_at
+        ),
+        None,
+    )
+
+
+def judge_driver(
+    reservation: Reservation, id_token: IdToken, verdict: Authorization | Question
+) -> Authorization | None:
+    """The decision on whoever shows a card at a plug that is kept; None: it is not kept for him.
+
+    The eMSP has authorised the token itself, so it is not to be checked (OCPI 2.3.0 mod_commands 13.3.4); but a card
+    that its list lets in anyhow was let in by that list (mod_cdrs 10.3.1 auth_method).  The last reference that was
+    given counts.
+    """
+    booking, known = reservation.booking, verdict.token
+    let_in = verdict if isinstance(verdict, Authorization) and verdict.status is AuthStatus.ACCEPTED else None
+    if _is_driver(reservation, id_token):
+        is_listed = known is not None and _is_same(known, booking.token) and not _is_alias(reservation)
+        if let_in is None or not is_listed:
+            return authorization_of_booking(reservation)
+    elif known is None or not _is_of_group(known, booking.token):
+        return None
+    elif let_in is None and isinstance(verdict, Authorization):
+        return None  # refused by itself
+    elif let_in is None:
+        return replace(authorization_of_booking(reservation), token=known)
+    return replace(let_in, authorization_reference=let_in.authorization_reference or booking.authorization_reference)
+
+
+def authorization_of_booking(reservation: Reservation) -> Authorization:
+    token = reservation.booking.token
+    return Authorization(
+        status=AuthStatus.ACCEPTED,
+        reason=f"reserved by {token.party}",
+        token=token,
+        group_id=token.group_id,
+        auth_method=AuthMethod.COMMAND,
+        authorization_reference=reservation.booking.authorization_reference,
+    )
+
+
+def _is_driver(reservation: Reservation, id_token: IdToken) -> bool:
+    return reservation.booking.id_token.value.casefold() == id_token.value.casefold()
+
+
+def _is_alias(reservation: Reservation) -> bool:
+    return reservation.booking.id_token.value != reservation.booking.token.uid
+
+
+def _is_same(one: Token, other: Token) -> bool:
+    return (one.partner_id, one.party, one.uid.casefold()) == (other.partner_id, other.party, other.uid.casefold())
+
+
+def _is_of_group(token: Token, reserved: Token) -> bool:
+    if token.group_id is None or reserved.group_id is None or token.partner_id != reserved.partner_id:
+        return False
+    return token.group_id.casefold() == reserved.group_id.casefold()

@@ -1,0 +1,409 @@
+"""Plugs that are kept: what is asked of the station, what it answers or does not, and how it ends."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+
+from gateway.domain.calls import CallOutcomeKind, CallReply, CancelReservationCall, ReserveCall, StartCall
+from gateway.domain.commands import CancelReservationOrder, ReserveOrder
+from gateway.domain.events import ReservationEnded
+from gateway.domain.locations import EvseStatus
+from gateway.domain.reservations import Reservation, ReservationState
+from gateway.domain.sessions import ReservationEnd, Session, SessionStatus
+from gateway.domain.tokens import AuthMethod, AuthStatus
+from gateway.errors import ConflictError, NotFoundError
+from gateway.ports import SaveToken
+from tests.unit.flows.office import ACCEPTED, PARTNER, START, URL, Office
+from tests.unit.flows.stage import Stage
+from tests.unit.flows.words import LOCATION, STATION, TOKEN, after, receipt, start, status, stop
+
+APP = replace(TOKEN, uid="0123456789ABCDEF01234", type="APP_USER")
+RESERVE = ReserveOrder(
+    response_url=URL,
+    token=TOKEN,
+    expires_at=after(30),
+    reservation_id="R-1",
+    location_id=LOCATION.id,
+    evse_uid=f"{STATION}-1",
+    authorization_reference="REF",
+)
+CANCEL = CancelReservationOrder(response_url=URL, reservation_id="r-1")
+REJECTED = CallReply(outcome=CallOutcomeKind.ANSWERED, status="Rejected")
+SILENCE = CallReply(outcome=CallOutcomeKind.TIMEOUT)
+
+
+@pytest_asyncio.fixture
+async def office(stage: Stage) -> AsyncIterator[Office]:
+    office = Office(stage)
+    await office.open()
+    await office.provide()
+    await stage.send(status(0, "Available"))
+    yield office
+    await office.close()
+
+
+async def kept(office: Office) -> Reservation:
+    (reservation,) = await office.stage.store.real.list_reservations(limit=9)
+    return reservation  # type: ignore[no-any-return]
+
+
+async def reserve(office: Office, reply: CallReply = ACCEPTED) -> Reservation:
+    answer = await office.order(RESERVE)
+    assert answer.result == "ACCEPTED", answer
+    await office.reply(reply)
+    return await kept(office)
+
+
+async def only_session(office: Office) -> Session:
+    (session,) = await office.sessions()
+    return session
+
+
+# --- asking
+
+
+async def test_what_is_accepted_is_a_reservation_and_a_session(office: Office) -> None:
+    reservation = await reserve(office)
+    session = await only_session(office)
+
+    (call,) = office.stations.calls
+    assert isinstance(call, ReserveCall)
+    assert (call.no, call.evse_no, call.connector_no, call.expires_at) == (reservation.no, 1, 1, after(30))
+    assert (reservation.state, reservation.session_id) == (ReservationState.ACTIVE, session.id)
+    assert (session.status, session.partner_id) == (SessionStatus.RESERVATION, "P1")
+    assert (session.terms.auth_method, session.terms.authorization_reference) == (AuthMethod.COMMAND, "REF")
+    assert office.stage.status_of() is EvseStatus.RESERVED
+    assert await office.results() == ["ACCEPTED"]
+
+
+@pytest.mark.parametrize(
+    ("order", "result", "words"),
+    [
+        (replace(RESERVE, expires_at=after(0)), "REJECTED", "has passed"),
+        (replace(RESERVE, location_id="L9"), "REJECTED", "no such location"),
+        (replace(RESERVE, evse_uid="E9"), "REJECTED", "no EVSE E9"),
+        (replace(RESERVE, token=replace(TOKEN, party=LOCATION.party)), "REJECTED", "not yours"),
+    ],
+)
+async def test_what_cannot_be_asked_for_is_refused_at_once(
+    office: Office, order: ReserveOrder, result: str, words: str
+) -> None:
+    answer = await office.order(order)
+
+    assert answer.result == result
+    assert words in (answer.message or "")
+    assert office.stations.calls == []
+
+
+async def test_a_station_that_is_away_is_not_asked(office: Office) -> None:
+    office.stations.connected = set()
+
+    assert (await office.order(RESERVE)).result == "REJECTED"
+
+
+async def test_evses_that_the_operator_keeps_for_whoever_comes_cannot_be_reserved(office: Office) -> None:
+    await office.change_evses(capabilities=())
+
+    assert (await office.order(RESERVE)).result == "NOT_SUPPORTED"
+
+
+@pytest.mark.parametrize(
+    ("word", "result"),
+    [("Occupied", "EVSE_OCCUPIED"), ("Faulted", "EVSE_INOPERATIVE"), ("Rejected", "REJECTED"), ("Odd", "FAILED")],
+)
+async def test_what_the_station_refuses_is_no_session(office: Office, word: str, result: str) -> None:
+    reservation = await reserve(office, CallReply(outcome=CallOutcomeKind.ANSWERED, status=word))
+
+    assert reservation.state is ReservationState.REFUSED
+    assert await office.results() == [result]
+    assert await office.sessions() == []
+
+
+async def test_a_station_that_never_answered_is_told_to_let_go(office: Office) -> None:
+    reservation = await reserve(office, SILENCE)
+    assert reservation.state is ReservationState.UNANSWERED
+    assert office.stations.calls[1] == CancelReservationCall(no=reservation.no)
+
+    await office.reply(REJECTED)
+
+    assert (await kept(office)).state is ReservationState.WITHDRAWN
+    assert await office.results() == ["TIMEOUT"]
+    assert await office.sessions() == []
+
+
+async def test_an_answer_that_comes_too_late_makes_no_reservation(office: Office) -> None:
+    await office.order(RESERVE)
+    await office.pass_s(31)
+    await office.reply(ACCEPTED)
+
+    assert (await kept(office)).state is ReservationState.UNANSWERED
+    assert office.stations.calls[1] == CancelReservationCall(no=(await kept(office)).no)
+    assert await office.results() == ["TIMEOUT"]
+
+
+async def test_after_a_restart_nobody_knows_what_the_station_took_so_it_is_told_to_let_go(office: Office) -> None:
+    await office.order(RESERVE)
+    await office.reopen()
+    assert (await kept(office)).state is ReservationState.UNANSWERED
+
+    office.stage.events.on_connected(STATION)
+    await office.settle()
+    await office.reply(ACCEPTED)
+
+    assert (await kept(office)).state is ReservationState.WITHDRAWN
+
+
+async def test_the_same_id_twice_at_once_is_one_reservation(office: Office) -> None:
+    await office.order(RESERVE)
+
+    assert (await office.order(RESERVE)).result == "REJECTED"
+    assert len(office.stations.calls) == 1
+
+
+# --- the same again
+
+
+async def test_a_renewal_holds_when_the_station_has_accepted_it(office: Office) -> None:
+    first = await reserve(office)
+    await office.order(replace(RESERVE, expires_at=after(90), authorization_reference="NEW", evse_uid=None))
+    assert (await kept(office)).booking.expires_at == after(30)
+    await office.reply()
+
+    renewed = await kept(office)
+    assert (renewed.booking.expires_at, renewed.renewal, renewed.no) == (after(90), None, first.no)
+    session = await only_session(office)
+    assert (session.id, session.terms.authorization_reference) == (first.session_id, "NEW")
+    await office.pass_s(31 * 60)
+    assert (await kept(office)).state is ReservationState.ACTIVE
+
+
+async def test_a_renewal_that_is_refused_leaves_what_was(office: Office) -> None:
+    await reserve(office)
+    await office.order(replace(RESERVE, expires_at=after(90)))
+    await office.reply(REJECTED)
+
+    reservation = await kept(office)
+    assert (reservation.state, reservation.renewal) == (ReservationState.ACTIVE, None)
+    assert reservation.booking.expires_at == after(30)
+
+
+async def test_a_station_that_may_have_taken_a_renewal_is_told_to_let_go_at_the_end(office: Office) -> None:
+    await reserve(office)
+    await office.order(replace(RESERVE, expires_at=after(90)))
+    await office.reply(SILENCE)
+    await office.pass_s(31 * 60)
+    await office.settle()
+
+    assert (await kept(office)).state is ReservationState.EXPIRED
+    assert isinstance(office.stations.calls[-1], CancelReservationCall)
+
+
+# --- using it
+
+
+async def test_the_transaction_that_names_it_is_its_session(office: Office) -> None:
+    reservation = await reserve(office)
+    office.stage.clock.at = after(10)
+    await office.stage.provide(SaveToken(TOKEN))
+    await office.stage.send(start(10, reservation_id=str(reservation.no)))
+    session = await only_session(office)
+
+    assert (session.id, session.status) == (reservation.session_id, SessionStatus.ACTIVE)
+    assert (session.ledger.started_at, session.ledger.reserved_at) == (after(10), after(0))
+    assert (session.terms.auth_method, session.terms.authorization_reference) == (AuthMethod.WHITELIST, "REF")
+    assert (await kept(office)).state is ReservationState.USED
+    await office.stage.send(stop(20, 3000, session.transaction_id or ""))
+    await office.pass_s(20)
+    cdr = await office.stage.load_cdr()
+    assert (cdr.started_at, cdr.time_s, cdr.session_id) == (after(0), 600, session.id)
+
+
+async def test_a_start_that_is_sent_again_is_answered_again(office: Office) -> None:
+    reservation = await reserve(office)
+    event = start(10, reservation_id=str(reservation.no))
+    first = await office.stage.send(event)
+    again = await office.stage.send(event)
+
+    assert again.transaction_id == first.transaction_id
+    assert again.authorization.status is AuthStatus.ACCEPTED
+    assert len(await office.sessions()) == 1
+
+
+async def test_the_drivers_card_is_enough_and_a_strangers_is_not(office: Office) -> None:
+    await reserve(office)
+    await office.stage.send(start(5, card="STRANGER"))
+    assert (await kept(office)).state is ReservationState.ACTIVE
+
+    await office.stage.send(start(10))
+
+    assert (await kept(office)).state is ReservationState.USED
+
+
+async def test_a_transaction_before_the_stations_answer_uses_it_all_the_same(office: Office) -> None:
+    await office.order(RESERVE)
+    asked = await kept(office)
+    await office.stage.send(start(0, reservation_id=str(asked.no)))
+    await office.reply()
+
+    session = await only_session(office)
+    assert (session.id, session.status) == (asked.session_id, SessionStatus.ACTIVE)
+    assert (await kept(office)).state is ReservationState.USED
+    assert await office.results() == ["ACCEPTED"]
+
+
+async def test_a_start_ordered_at_the_reserved_plug_is_the_session_of_the_reservation(office: Office) -> None:
+    answer = await office.order(replace(RESERVE, token=APP))
+    assert answer.result == "ACCEPTED"
+    await office.reply()
+    reservation = await kept(office)
+    await office.order(replace(START, token=APP, authorization_reference="LAST"))
+    call = office.stations.calls[-1]
+    assert isinstance(call, StartCall)
+    assert call.id_token == reservation.booking.id_token
+    await office.reply()
+    assert (await only_session(office)).status is SessionStatus.RESERVATION
+
+    await office.stage.send(start(10, card=call.id_token.value, reservation_id=str(reservation.no)))
+
+    session = await only_session(office)
+    assert (session.id, session.status) == (reservation.session_id, SessionStatus.ACTIVE)
+    assert session.terms.authorization_reference == "LAST"
+    assert session.ledger.reserved_at == after(0)
+    assert (await kept(office)).state is ReservationState.USED
+
+
+# --- its end
+
+
+async def test_it_expires_by_our_own_clock(office: Office) -> None:
+    await reserve(office)
+    await office.pass_s(30 * 60 + 1)
+    session = await only_session(office)
+
+    assert (await kept(office)).state is ReservationState.EXPIRED
+    assert (session.status, session.ledger.ended_at) == (SessionStatus.COMPLETED, after(30))
+    assert session.hold is None
+    assert office.stage.status_of() is EvseStatus.AVAILABLE
+    assert await office.stage.load_cdrs() == []
+    assert session.id not in office.stage.memory.sessions
+
+
+async def test_a_station_that_is_away_at_the_end_may_tell_yet_that_it_was_used(office: Office) -> None:
+    reservation = await reserve(office)
+    office.stations.connected = set()
+    await office.pass_s(31 * 60)
+    assert (await kept(office)).state is ReservationState.ACTIVE
+
+    await office.stage.send(start(29, reservation_id=str(reservation.no)))
+
+    assert (await kept(office)).state is ReservationState.USED
+
+
+async def test_a_station_is_not_waited_for_for_ever(office: Office) -> None:
+    await reserve(office)
+    office.stations.connected = set()
+    await office.pass_s(31 * 60)
+    await office.pass_s(15 * 60)
+
+    assert (await kept(office)).state is ReservationState.EXPIRED
+
+
+async def test_it_expires_after_a_restart(office: Office) -> None:
+    await reserve(office)
+    office.stage.clock.at += timedelta(minutes=40)
+    await office.reopen()
+    await office.pass_s(1)
+
+    assert (await kept(office)).state is ReservationState.EXPIRED
+
+
+@pytest.mark.parametrize(("reply", "result"), [(ACCEPTED, "ACCEPTED"), (REJECTED, "UNKNOWN_RESERVATION")])
+async def test_its_emsp_cancels_it(office: Office, reply: CallReply, result: str) -> None:
+    reservation = await reserve(office)
+    await office.order(CANCEL)
+    assert office.stations.calls[1] == CancelReservationCall(no=reservation.no)
+    await office.reply(reply)
+
+    assert await office.results() == ["ACCEPTED", result]
+    assert (await kept(office)).state is ReservationState.CANCELED
+    assert (await only_session(office)).status is SessionStatus.COMPLETED
+
+
+async def test_a_station_that_does_not_answer_keeps_what_was_to_be_cancelled(office: Office) -> None:
+    await reserve(office)
+    await office.order(CANCEL)
+    await office.reply(SILENCE)
+
+    assert await office.results() == ["ACCEPTED", "TIMEOUT"]
+    assert (await kept(office)).state is ReservationState.ACTIVE
+
+
+async def test_nobody_cancels_what_is_not_his(office: Office) -> None:
+    await reserve(office)
+    other = replace(PARTNER, id="P2")
+    assert (await office.order(CANCEL, other)).result == "ACCEPTED"
+
+    assert len(office.stations.calls) == 1
+    assert (await kept(office)).state is ReservationState.ACTIVE
+    assert await office.results() == ["ACCEPTED", "UNKNOWN_RESERVATION"]
+
+
+@pytest.mark.parametrize(
+    ("ended", "state", "results"),
+    [
+        (ReservationEnd.EXPIRED, ReservationState.EXPIRED, ["ACCEPTED"]),
+        (ReservationEnd.WITHDRAWN, ReservationState.WITHDRAWN, ["ACCEPTED", "CANCELED_RESERVATION"]),
+    ],
+)
+async def test_the_station_ends_it(
+    office: Office, ended: ReservationEnd, state: ReservationState, results: list[str]
+) -> None:
+    reservation = await reserve(office)
+    told = ReservationEnded(receipt=receipt("ReservationStatusUpdate"), reservation_no=reservation.no, ended=ended)
+    await office.stage.events.on_reservation_ended(told)
+    await office.stage.events.on_reservation_ended(told)
+
+    assert (await kept(office)).state is state
+    assert await office.results() == results
+    assert (await only_session(office)).status is SessionStatus.COMPLETED
+
+
+@pytest.mark.parametrize("state", ["Faulted", "Unavailable"])
+async def test_a_plug_that_cannot_be_used_is_kept_for_nobody(office: Office, state: str) -> None:
+    await reserve(office)
+    await office.stage.send(status(5, state, plug=2))
+    assert (await kept(office)).state is ReservationState.ACTIVE
+    await office.stage.send(status(5, state))
+    await office.settle()
+
+    assert (await kept(office)).state is ReservationState.WITHDRAWN
+    assert await office.results() == ["ACCEPTED", "CANCELED_RESERVATION"]
+
+
+async def test_the_operator_takes_it_back_though_the_station_is_away(office: Office) -> None:
+    reservation = await reserve(office)
+    office.stations.connected = set()
+
+    taken = await office.ends.withdraw(reservation.id)
+
+    assert taken.state is ReservationState.WITHDRAWN
+    assert await office.results() == ["ACCEPTED", "CANCELED_RESERVATION"]
+    with pytest.raises(ConflictError, match="is over"):
+        await office.ends.withdraw(reservation.id)
+    with pytest.raises(NotFoundError, match="no reservation"):
+        await office.ends.withdraw("x")
+
+
+async def test_a_version_without_a_word_for_it_is_not_told(office: Office) -> None:
+    reservation = await reserve(office)
+    old = replace(reservation, booking=replace(reservation.booking, version="2.1.1"))
+    office.stations.connected = set()
+    office.stage.memory.put_reservation(old)
+
+    await office.ends.withdraw(reservation.id)
+
+    assert (await kept(office)).state is ReservationState.WITHDRAWN
+    assert await office.results() == ["ACCEPTED"]
