@@ -44,8 +44,6 @@ ROWS_OF: Mapping[str, int] = {
 NOT_OURS = frozenset({"AU9", "MV5", "MV6", "P59"})
 PENDING = frozenset(
     {
-        # reservations
-        *("CMD6", "CO3", "CO4", "CO8", "D15", "SES11", "CDR4", "ST2", "SL2", "SL11", "SL12", "P20"),
         # charging profiles and preferences
         *("E13", "D9", "SES2", "PRO1", "PRO2", "CP1", "CP2", "CP3", "CP4"),
         # hubs

@@ -17,6 +17,7 @@ import aiohttp
 
 from gateway.app import Gateway
 from gateway.config import Settings, load_settings
+from gateway.ports import Clock
 from simulators.demo import LOCATION, TARIFF, location, render_config, tariff
 from simulators.emsp.emsp import Emsp
 
@@ -70,6 +71,7 @@ class House:
     directory: Path
     env: Mapping[str, str] = field(default_factory=dict)
     ports: list[int] = field(default_factory=lambda: pick_ports(3))
+    clock: Clock | None = None
     _gateway: Gateway | None = None
     _session: aiohttp.ClientSession | None = None
 
@@ -95,7 +97,7 @@ class House:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"})
-        self._gateway = Gateway(self.settings())
+        self._gateway = Gateway(self.settings(), self.clock)
         try:
             await self._gateway.start()
         except BaseException:
@@ -118,7 +120,7 @@ class House:
         """Stop in good order and start again on the same data."""
         assert self._gateway is not None
         await self._gateway.stop()
-        self._gateway = Gateway(self.settings())
+        self._gateway = Gateway(self.settings(), self.clock)
         await self._gateway.start()
 
     # --- the operator

@@ -18,7 +18,7 @@ from gateway.errors import ConflictError, NotFoundError
 from gateway.ports import SaveToken
 from tests.unit.flows.office import ACCEPTED, PARTNER, START, URL, Office
 from tests.unit.flows.stage import Stage
-from tests.unit.flows.words import LOCATION, STATION, TOKEN, after, receipt, start, status, stop
+from tests.unit.flows.words import LOCATION, STATION, TOKEN, after, receipt, start, started, status, stop, updated
 
 APP = replace(TOKEN, uid="0123456789ABCDEF01234", type="APP_USER")
 RESERVE = ReserveOrder(
@@ -273,6 +273,41 @@ async def test_a_start_ordered_at_the_reserved_plug_is_the_session_of_the_reserv
     assert session.terms.authorization_reference == "LAST"
     assert session.ledger.reserved_at == after(0)
     assert (await kept(office)).state is ReservationState.USED
+
+
+async def test_of_an_evse_with_two_plugs_the_driver_chooses_one(office: Office) -> None:
+    await office.order(replace(RESERVE, evse_uid=f"{STATION}-3"))
+    await office.reply()
+    kept_session = await only_session(office)
+    assert (kept_session.key.evse_no, kept_session.key.connector_no) == (3, 0)
+    assert kept_session.terms.place is not None
+    assert kept_session.terms.place.evse.uid == f"{STATION}-3"
+
+    await office.stage.send(started(0, 10, card=TOKEN.uid, evse=(3, 2)))
+    session = await only_session(office)
+
+    assert (session.id, session.status) == (kept_session.id, SessionStatus.ACTIVE)
+    assert (session.key.evse_no, session.key.connector_no) == (3, 2)
+    assert session.terms.place is not None
+    assert session.terms.place.connector.id == "2"
+
+
+async def test_who_plugs_in_first_has_his_reservation_once_he_shows_his_card(office: Office) -> None:
+    reservation = await reserve(office)
+    await office.stage.send(started(0, 10, 1000, card=None))
+    await office.stage.send(updated(1, 11, 1100))
+    assert (await kept(office)).state is ReservationState.ACTIVE
+
+    answer = await office.stage.send(updated(2, 12, 1200, card=TOKEN.uid, reservation_id=str(reservation.no)))
+    await office.stage.send(updated(3, 13, 1300))
+
+    session = next(one for one in await office.sessions() if one.id == reservation.session_id)
+    other = next(one for one in await office.sessions() if one.id != reservation.session_id)
+    assert answer.authorization.status is AuthStatus.ACCEPTED
+    assert (session.status, session.ledger.seq_count, session.ledger.energy_wh) == (SessionStatus.ACTIVE, 4, 300)
+    assert (session.ledger.reserved_at, session.ledger.started_at) == (after(0), after(12))
+    assert (other.status, other.transaction_id) == (SessionStatus.INVALID, None)
+    assert other.id not in office.stage.memory.sessions
 
 
 # --- its end
