@@ -25,9 +25,23 @@ class Choice:
 
 
 def find_known(live: Iterable[Reservation], partner_id: str, reservation_id: str) -> Reservation | None:
-    """The live reservation that an eMSP means; ids are its own, and compared without case (OCPI types CiString)."""
+    """The live reservation that an eMSP means; ids are its own, and compared without case (OCPI types CiString).
+
+    One that the station never answered is none: the eMSP was told so.
+    """
+    named = _named(live, partner_id, reservation_id)
+    return next((one for one in named if one.state is not ReservationState.UNANSWERED), None)
+
+
+def find_unanswered(live: Iterable[Reservation], partner_id: str, reservation_id: str) -> Reservation | None:
+    """The same of those that their station never answered."""
+    named = _named(live, partner_id, reservation_id)
+    return next((one for one in named if one.state is ReservationState.UNANSWERED), None)
+
+
+def _named(live: Iterable[Reservation], partner_id: str, reservation_id: str) -> list[Reservation]:
     wanted = reservation_id.casefold()
-    return next((one for one in live if one.partner_id == partner_id and one.reservation_id.casefold() == wanted), None)
+    return [one for one in live if one.partner_id == partner_id and one.reservation_id.casefold() == wanted]
 
 
 def choose_plug(

@@ -61,6 +61,7 @@ class Reservation:
 
     `reservation_id` is the eMSP's name of it, compared without case; `no` is ours, the one that the station is told: an
     int32 never given twice.  `renewal` is to take the place of `booking`, and the station has not answered yet.
+    `is_doubtful`: it never answered, and may keep the plug for longer than we know.
     `session_id` is that of its session, which is there from the moment at which the station accepted it
     (`reserved_at`), or from that at which a transaction used it.  `revision` is the store's.
     """
@@ -75,6 +76,7 @@ class Reservation:
     asked_at: datetime
     state: ReservationState = ReservationState.ASKED
     renewal: Booking | None = None
+    is_doubtful: bool = False
     reserved_at: datetime | None = None
     ended_at: datetime | None = None
     revision: int = 0

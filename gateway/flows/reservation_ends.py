@@ -72,6 +72,8 @@ class ReservationEnds:
             self._agenda.put(reservation.id, reservation.booking.expires_at)
             if reservation.state is ReservationState.ASKED:
                 await self._store.commit([SaveReservation(replace(reservation, state=ReservationState.UNANSWERED))])
+            elif reservation.renewal is not None:
+                await self._store.commit([SaveReservation(replace(reservation, renewal=None, is_doubtful=True))])
 
     def on_changes(self, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -168,7 +170,7 @@ class ReservationEnds:
             log.error("reservation not ended yet", reservation_id=reservation_id, reason=str(error))
             self._agenda.put(reservation_id, now + RETRY)
             return
-        if current.renewal is not None:
+        if current.is_doubtful:
             self._desk.spawn(self._let_go(current))
 
     async def _withdraw(self, current: Reservation, at: datetime, reason: str) -> None:

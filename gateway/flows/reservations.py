@@ -28,6 +28,7 @@ from gateway.core.reservations import (
     decide_renewal,
     find_for_token,
     find_known,
+    find_unanswered,
 )
 from gateway.core.sessions import fold_facts
 from gateway.core.topology import topology_key
@@ -127,8 +128,14 @@ class Reservations:
             receiver=asked.receiver or location.party,
             correlation_id=asked.correlation_id,
         )
+        near = self._memory.reservations_of(choice.key.station_id)
+        lost = find_unanswered(near, asked.partner.id, order.reservation_id)
         if known is not None:
             reservation = replace(known, renewal=booking)
+        elif lost is not None:  # under the same number, which replaces what the station may keep
+            reservation = replace(
+                lost, state=ReservationState.ASKED, booking=booking, location_id=location.id, asked_at=now
+            )
         else:
             reservation = Reservation(
                 id=new_id,
@@ -200,8 +207,9 @@ class Reservations:
         if word == ACCEPTED:
             changes = self._renewed(current, booking) if is_renewal else self._accepted(current, booking)
         elif word == TIMEOUT:
-            # A renewal stays noted: when what holds here ends, the station is told that the plug is free.
-            changes = [] if is_renewal else [SaveReservation(replace(current, state=ReservationState.UNANSWERED))]
+            doubtful = replace(current, renewal=None, is_doubtful=True)
+            unanswered = replace(current, state=ReservationState.UNANSWERED)
+            changes = [SaveReservation(doubtful if is_renewal else unanswered)]
         else:
             refused = replace(current, state=ReservationState.REFUSED, ended_at=self._clock.now())
             changes = [SaveReservation(replace(current, renewal=None) if is_renewal else refused)]
@@ -239,7 +247,7 @@ class Reservations:
         return [SaveReservation(active), SaveSession(session, write_terms=True, fact=fact)]
 
     def _renewed(self, current: Reservation, booking: Booking) -> list[Change]:
-        renewed = replace(current, booking=booking, renewal=None)
+        renewed = replace(current, booking=booking, renewal=None, is_doubtful=False)
         changes: list[Change] = [SaveReservation(renewed)]
         session = self._ends.session_of(current)
         if session is not None:
@@ -270,7 +278,7 @@ class Reservations:
     async def cancel(self, asked: Asked, order: CancelReservationOrder) -> Refusal | None:
         """Take an order in, as `reserve` does.  Ids are an eMSP's own: those of others are not known to it."""
         known = find_known(self._memory.reservations.values(), asked.partner.id, order.reservation_id)
-        if known is None or known.state is ReservationState.UNANSWERED:
+        if known is None:
             callback = self._desk.callback(asked, order, "", None)
             await self._desk.open(callback)
             await self._desk.finish(callback, UNKNOWN_RESERVATION, f"no reservation {order.reservation_id} is kept")

@@ -144,6 +144,41 @@ async def test_an_answer_that_comes_too_late_makes_no_reservation(office: Office
     assert await office.results() == ["TIMEOUT"]
 
 
+async def test_an_emsp_may_ask_again_after_a_timeout_under_the_same_number(office: Office) -> None:
+    first = await reserve(office, SILENCE)
+    await office.reply(SILENCE)  # to letting go
+    again = await reserve(office)
+
+    assert (again.id, again.no, again.state) == (first.id, first.no, ReservationState.ACTIVE)
+    assert await office.results() == ["TIMEOUT", "ACCEPTED"]
+    assert (await only_session(office)).status is SessionStatus.RESERVATION
+
+
+async def test_a_renewal_without_answer_can_be_asked_for_again_and_cancelled(office: Office) -> None:
+    await reserve(office)
+    await office.order(replace(RESERVE, expires_at=after(90)))
+    await office.reply(SILENCE)
+    assert (await kept(office)).is_doubtful
+
+    await office.order(replace(RESERVE, expires_at=after(90)))
+    await office.reply()
+    assert (await kept(office)).booking.expires_at == after(90)
+    assert not (await kept(office)).is_doubtful
+    await office.order(CANCEL)
+    await office.reply()
+
+    assert await office.results() == ["ACCEPTED", "TIMEOUT", "ACCEPTED", "ACCEPTED"]
+
+
+async def test_after_a_restart_a_renewal_is_in_doubt(office: Office) -> None:
+    await reserve(office)
+    await office.order(replace(RESERVE, expires_at=after(90)))
+    await office.reopen()
+
+    reservation = await kept(office)
+    assert (reservation.state, reservation.renewal, reservation.is_doubtful) == (ReservationState.ACTIVE, None, True)
+
+
 async def test_after_a_restart_nobody_knows_what_the_station_took_so_it_is_told_to_let_go(office: Office) -> None:
     await office.order(RESERVE)
     await office.reopen()
