@@ -18,7 +18,7 @@ from .errors import (
 from .line import Patience
 from .message import Exchange, Note, ReceivedCall
 from .metering import Metering
-from .runner import Outcome, build_charger
+from .runner import Cue, Outcome, build_charger
 from .scenario import Scenario, bundled_scenarios, load_scenario
 from .signing import Signing
 from .station import StopCause, Token, Transaction
@@ -28,6 +28,7 @@ __all__ = [
     "CallRefusedError",
     "Charger",
     "ConnectError",
+    "Cue",
     "DisconnectedError",
     "Exchange",
     "InvalidMessageError",

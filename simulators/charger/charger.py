@@ -38,7 +38,7 @@ from .station import (
 )
 
 if TYPE_CHECKING:
-    from .runner import Outcome
+    from .runner import Cue, Outcome
     from .scenario import Scenario
 
 Observer = Callable[[Note], None]
@@ -374,6 +374,7 @@ class Charger:
         """The next call of this action (real seconds), and everything it set off done."""
         call = await self._answering.wait_for(action, timeout_s)
         await self.settle()
+        self.clock.rest()
         return call
 
     async def settle(self) -> None:
@@ -445,16 +446,15 @@ class Charger:
     async def send_raw(self, text: str | bytes, *, timeout_s: float = 5) -> list[Any]:
         """Send any frame; returns the answer as parsed JSON.
 
-        DisconnectedError (with the close code) if the connection was closed instead, ReplyTimeoutError if
-        nothing came.
+        DisconnectedError (with the close code) if the connection was closed instead, ReplyTimeoutError on silence.
         """
         return await self.line.send_raw(text, timeout_s=timeout_s)
 
-    async def run_scenario(self, scenario: Scenario) -> Outcome:
+    async def run_scenario(self, scenario: Scenario, cue: Cue | None = None) -> Outcome:
         """Go through the steps of a scenario and hold its expectations against the own meter."""
         from .runner import run_scenario
 
-        return await run_scenario(self, scenario)
+        return await run_scenario(self, scenario, cue)
 
     def note(self, kind: str, text: str, **fields: Any) -> None:
         """Tell the observer."""

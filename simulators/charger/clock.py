@@ -11,8 +11,9 @@ from decimal import Decimal
 class SimulatedClock:
     """A clock that stands still between moves.
 
-    With `speed` N a move of N simulated seconds takes one real second; without it, none.  Paced time that
-    starts at (real now - planned duration) can never get ahead of the real clock.
+    With `speed` N a move of N simulated seconds takes one real second; without it, none.  Paced time makes up for
+    what its moves cost, but not for a `rest`.  One that starts at (real now - planned duration) can never get ahead
+    of the real clock.
     """
 
     def __init__(self, start: datetime | None = None, *, speed: Decimal | None = None) -> None:
@@ -23,7 +24,7 @@ class SimulatedClock:
         self.start = (start or datetime.now(UTC) - timedelta(days=1)).replace(microsecond=0)
         self.speed = speed
         self._now = self.start
-        self._real_start: float | None = None
+        self._pace: tuple[float, datetime] | None = None
 
     @property
     def now(self) -> datetime:
@@ -41,10 +42,15 @@ class SimulatedClock:
         """Sleep for real until a paced clock may show `at`; a free clock returns at once."""
         if self.speed is None:
             return
-        if self._real_start is None:
-            self._real_start = time.monotonic()
-        due = self._real_start + (at - self.start).total_seconds() / float(self.speed)
+        if self._pace is None:
+            self._pace = (time.monotonic(), self._now)
+        real, simulated = self._pace
+        due = real + (at - simulated).total_seconds() / float(self.speed)
         await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    def rest(self) -> None:
+        """Simulated time stood still up to now, while somebody was waited for: the next move begins here."""
+        self._pace = None
 
     def move_to(self, at: datetime) -> timedelta:
         """Set the time and return how far it moved; it never goes back."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _CALL_ERROR = 4
 
+Cue = Callable[[s.Step], Awaitable[None]]
+"""Awaited before each step, while simulated time stands still: for somebody who acts when the play has come so far."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -35,8 +38,8 @@ class Outcome:
         return not self.failures
 
 
-async def run_scenario(charger: Charger, scenario: s.Scenario) -> Outcome:
-    """Boot (unless the first step does) and run the steps until one fails."""
+async def run_scenario(charger: Charger, scenario: s.Scenario, cue: Cue | None = None) -> Outcome:
+    """Boot (unless the first step does) and run the steps until one fails.  What `cue` raises ends it."""
     failures: list[str] = []
     prepare(charger, scenario)
     try:
@@ -44,6 +47,9 @@ async def run_scenario(charger: Charger, scenario: s.Scenario) -> Outcome:
             await charger.boot()
         for number, step in enumerate(scenario.steps, start=1):
             try:
+                if cue is not None:
+                    await cue(step)
+                    charger.clock.rest()
                 await _run(_filled(step, scenario), charger)
                 await charger.settle()
             except SimulatorError as fault:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from simulators.charger import (
+    Cue,
     Patience,
     ScenarioError,
     SimulatedClock,
@@ -16,8 +19,8 @@ from simulators.charger import (
     bundled_scenarios,
     load_scenario,
 )
-from simulators.charger.scenario import parse_scenario
-from tests.unit.simulators.charger.central import central
+from simulators.charger.scenario import AwaitCall, Step, parse_scenario
+from tests.unit.simulators.charger.central import Central, central
 
 QUICK = Patience(reply_timeout_s=2, backoff_min_s=0.01, backoff_max_s=0.05, give_up_after_s=5)
 HEAD = 'title = "t"\nversions = ["1.6"]\n'
@@ -30,11 +33,53 @@ async def test_every_bundled_scenario_comes_out_as_it_states(name: str) -> None:
         async with central(version) as system:
             charger = build_charger(scenario, system.url, "CS 1", version=version, patience=QUICK)
             async with charger:
-                outcome = await charger.run_scenario(scenario)
+                outcome = await charger.run_scenario(scenario, calling(system))
 
         assert outcome.failures == ()
         assert scenario.expect is not None
         assert len(outcome.sessions) == scenario.expect.cdrs
+
+
+def calling(system: Central) -> Cue:
+    """A central system that orders what the next step waits for."""
+
+    async def cue(step: Step) -> None:
+        if not isinstance(step, AwaitCall):
+            return
+        if step.action == "RequestStartTransaction":
+            token = {"idToken": "APP-1", "type": "Central"}
+            await system.call(step.action, {"idToken": token, "remoteStartId": 7})
+        else:
+            told = system.payloads("TransactionEvent")[-1]["transactionInfo"]
+            await system.call(step.action, {"transactionId": told["transactionId"]})
+
+    return cue
+
+
+async def test_a_start_that_is_ordered_before_the_cable_is_in_begins_with_it_and_names_its_order() -> None:
+    scenario = load_scenario("201-remote")
+    async with central("2.0.1") as system:
+        async with build_charger(scenario, system.url, "CS 1", patience=QUICK) as charger:
+            await charger.run_scenario(scenario, calling(system))
+        started, *_, ended = system.payloads("TransactionEvent")
+
+    assert (started["eventType"], started["triggerReason"]) == ("Started", "RemoteStart")
+    assert started["transactionInfo"]["remoteStartId"] == 7
+    assert (ended["eventType"], ended["transactionInfo"]["stoppedReason"]) == ("Ended", "Remote")
+
+
+async def test_what_a_charger_waits_for_is_no_simulated_time_that_it_makes_up_for() -> None:
+    start = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    clock, others = SimulatedClock(start, speed=Decimal(100)), SimulatedClock(start, speed=Decimal(100))
+    loop = asyncio.get_running_loop()
+    await clock.wait_for(start + timedelta(seconds=1))
+    clock.move_to(start + timedelta(seconds=1))
+    await others.wait_for(start + timedelta(seconds=5))
+    clock.rest()
+    before = loop.time()
+    await clock.wait_for(start + timedelta(seconds=2))
+
+    assert loop.time() - before >= 0.009
 
 
 def test_the_bundled_scenarios_state_energy_and_cost() -> None:
