@@ -37,7 +37,7 @@ $(INSTALLED): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: $(INSTALLED) ## two chargers, one eMSP: from the plug to the pulled CDR
+demo: $(INSTALLED) ## two chargers, one eMSP: from card or order to the pushed CDR
 	$(BIN)/simulator demo $(ARGS)
 
 test: $(INSTALLED) ## run all tests

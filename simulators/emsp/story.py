@@ -25,13 +25,13 @@ def describe_cdr(cdr: JsonObject) -> str:
     end = parse_datetime(cdr["end_date_time"] if "end_date_time" in cdr else cdr["stop_date_time"])
     minutes = (end - parse_datetime(cdr["start_date_time"])).total_seconds() / 60
     before, after = cost_of(cdr)
-    cost = f"{_plain(before)} {cdr['currency']} excl. VAT"
+    cost = f"{plain(before)} {cdr['currency']} excl. VAT"
     if after is not None:
-        cost += f" ({_plain(after)} incl.)"
+        cost += f" ({plain(after)} incl.)"
     at = cdr["cdr_location"] if "cdr_location" in cdr else cdr["location"]["evses"][0]
     token = cdr["cdr_token"]["uid"] if "cdr_token" in cdr else cdr["auth_id"]
     return (
-        f"{_plain(cdr['total_energy'])} kWh in {minutes:.1f} min, {cost}, "
+        f"{plain(cdr['total_energy'])} kWh in {minutes:.1f} min, {cost}, "
         f"at {at.get('evse_id', at.get('uid'))}, token {mask(token)}"
     )
 
@@ -87,6 +87,7 @@ def as_report(emsp: Emsp) -> JsonObject:
     }
 
 
-def _plain(value: Decimal | int) -> str:
+def plain(value: Decimal | int) -> str:
+    """A number without exponent and without zeros at its end."""
     text = format(Decimal(value), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
