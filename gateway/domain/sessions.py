@@ -10,6 +10,7 @@ from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Place
 from gateway.domain.meters import Reading
 from gateway.domain.money import ZERO
+from gateway.domain.profiles import ChargingPreferences
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import AuthMethod, IdToken, Token
 
@@ -169,6 +170,7 @@ class Terms:
 
     `round_to`: the decimals to which the party rounds the totals of its bills; None: as many as a CDR can tell.
     `parks_when_curtailed`: time in which the station gives no power is billed as parking, as the partner has it.
+    `preferences` are the driver's wishes, as his provider last set them.
     """
 
     place: Place | None = None
@@ -178,6 +180,7 @@ class Terms:
     authorization_reference: str | None = None
     round_to: int | None = None
     parks_when_curtailed: bool = False
+    preferences: ChargingPreferences | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
