@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from gateway.domain.profiles import ChargingProfile, ProfileLimits, RateUnit
 from gateway.domain.tokens import IdToken
 
 
@@ -64,7 +65,49 @@ class CancelReservationCall:
     no: int
 
 
-StationCall = StartCall | StopCall | UnlockCall | ReserveCall | CancelReservationCall
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetProfileCall:
+    """Limit a transaction, in place of what was set before under the same id."""
+
+    evse_no: int
+    connector_no: int
+    transaction_id: str
+    profile_id: int
+    stack_level: int
+    profile: ChargingProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearProfileCall:
+    profile_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetScheduleCall:
+    """What an EVSE may draw in the time to come, all of its limits together; `unit` None: as the station likes."""
+
+    evse_no: int
+    connector_no: int
+    duration_s: int
+    unit: RateUnit | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetProfileLimitsCall:
+    """What the station can take of charging profiles."""
+
+
+StationCall = (
+    StartCall
+    | StopCall
+    | UnlockCall
+    | ReserveCall
+    | CancelReservationCall
+    | SetProfileCall
+    | ClearProfileCall
+    | GetScheduleCall
+    | GetProfileLimitsCall
+)
 
 
 class CallOutcomeKind(StrEnum):
@@ -83,7 +126,8 @@ class CallReply:
 
     `status` is the station's own word of its answer, `reason` what it or the gateway says of it.  `error_code` is that
     of an answer by which it refuses the call itself.  `transaction_id`: of the transaction that it had started already
-    (2.x RequestStartTransaction).
+    (2.x RequestStartTransaction).  `schedule`: what GetScheduleCall asked for, its `start_at` the time from which the
+    station counts (None: it did not say, from now on); `limits`: what GetProfileLimitsCall did.
     """
 
     outcome: CallOutcomeKind
@@ -91,6 +135,8 @@ class CallReply:
     reason: str | None = None
     error_code: str | None = None
     transaction_id: str | None = None
+    schedule: ChargingProfile | None = None
+    limits: ProfileLimits | None = None
 
     @property
     def is_unsupported(self) -> bool:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from gateway.domain.meters import Reading
+from gateway.domain.profiles import ChargingProfile
 from gateway.domain.sessions import ChargingState, FactKind, ReservationEnd
 from gateway.domain.stations import Admission, ConnectorState, OccupiedBy
 from gateway.domain.tokens import Authorization, IdToken
@@ -128,6 +129,7 @@ class NoticeKind(StrEnum):
     EVENT = "EVENT"
     DATA_TRANSFER = "DATA_TRANSFER"
     REPORT = "REPORT"
+    SMART_CHARGING = "SMART_CHARGING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,24 @@ class NoticeReported:
     summary: str
     at: datetime
     body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingNeedsReported:
+    """What a car wishes to charge (OCPP 2.0.1 NotifyEVChargingNeeds); `max_periods`: as many it can take."""
+
+    notice: NoticeReported
+    evse_no: int
+    max_periods: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingPlanReported:
+    """How a car will charge (OCPP 2.0.1 NotifyEVChargingSchedule)."""
+
+    notice: NoticeReported
+    evse_no: int
+    plan: ChargingProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +216,8 @@ __all__ = [
     "AuthorizeAsked",
     "BootAnswer",
     "BootReported",
+    "ChargingNeedsReported",
+    "ChargingPlanReported",
     "HandshakeAsked",
     "MessageQuarantined",
     "NoticeKind",

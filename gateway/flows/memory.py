@@ -14,6 +14,7 @@ from gateway.core.topology import places_of, topology_key
 from gateway.domain.ids import ConnectorKey, station_key
 from gateway.domain.locations import Evse, Location, Place
 from gateway.domain.partners import Partner
+from gateway.domain.profiles import SessionProfile
 from gateway.domain.reservations import Reservation, ReservationState
 from gateway.domain.sessions import Session, SessionStatus
 from gateway.domain.stations import Admission, ConnectorStatus, Station
@@ -22,10 +23,12 @@ from gateway.ports import (
     Change,
     DeleteStation,
     DeleteTariff,
+    DropProfile,
     SaveConnectorStatus,
     SaveEvseStatus,
     SaveLocation,
     SavePartner,
+    SaveProfile,
     SaveReservation,
     SaveSession,
     SaveStation,
@@ -41,8 +44,8 @@ class _PlaceIds(NamedTuple):
 
 
 class Memory:
-    """Stations, their plugs' states, locations, tariffs, partners, every session that has no CDR yet, and what is
-    reserved.
+    """Stations, their plugs' states, locations, tariffs, partners, every session that has no CDR yet, what is reserved,
+    and what partners have set on sessions.
 
     `quarantined` holds the keys of the stations that wait for the operator; `on_due` is told of each session that gets
     a time to be sealed, and at start of each that is held.
@@ -56,6 +59,7 @@ class Memory:
         self.partners: dict[str, Partner] = {}
         self.sessions: dict[str, Session] = {}
         self.reservations: dict[str, Reservation] = {}
+        self.profiles: dict[str, SessionProfile] = {}
         self.places: dict[ConnectorKey, _PlaceIds] = {}
         self.on_due: Callable[[Session], None] = _ignore
         self.quarantined: set[str] = set()
@@ -76,6 +80,8 @@ class Memory:
             DeleteTariff: lambda change: self._drop_tariff(change.tariff_id),
             SavePartner: lambda change: self._put_partner(change.partner),
             SaveReservation: lambda change: self.put_reservation(change.reservation),
+            SaveProfile: lambda change: self._put_profile(change.profile),
+            DropProfile: lambda change: self._drop_profile(change.session_id),
         }
 
     async def load(self, store: Store) -> None:
@@ -94,6 +100,8 @@ class Memory:
             self.put_session(session)
         for reservation in await store.load_live_reservations():
             self.put_reservation(reservation)
+        for profile in await store.load_profiles():
+            self._put_profile(profile)
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take over what a commit made true."""
@@ -292,6 +300,12 @@ class Memory:
 
     def _put_partner(self, partner: Partner) -> None:
         self.partners[partner.id] = partner
+
+    def _put_profile(self, profile: SessionProfile) -> None:
+        self.profiles[profile.session_id] = profile
+
+    def _drop_profile(self, session_id: str) -> None:
+        self.profiles.pop(session_id, None)
 
     def _index_session(self, session: Session) -> None:
         key = session.key

@@ -13,6 +13,8 @@ from gateway.domain.events import (
     AuthorizeAsked,
     BootAnswer,
     BootReported,
+    ChargingNeedsReported,
+    ChargingPlanReported,
     MessageQuarantined,
     NoticeReported,
     ReservationEnded,
@@ -32,6 +34,7 @@ from gateway.flows.expected import AllExpected, Expectations
 from gateway.flows.inquiries import Shown
 from gateway.flows.masking import mask_uid
 from gateway.flows.memory import Memory
+from gateway.flows.profile_news import ProfileNews
 from gateway.flows.transactions import Transactions
 from gateway.ports import Change, Clock, SaveDeviation, SaveNotice, SaveQuarantined, SaveStation, Store
 
@@ -81,6 +84,7 @@ class StationEvents:
         self._rules = rules
         self._expectations = expectations or AllExpected()
         self.reservations: ReservationWatch | None = None  # None: nobody reserves anything, as in a replay
+        self.profile_news = ProfileNews(store, memory)
         self._deviations: dict[tuple[str, str, str, str], Deviation] = {}
 
     def on_connected(self, station_id: str) -> None:
@@ -203,6 +207,18 @@ class StationEvents:
     async def on_notice(self, event: NoticeReported) -> None:
         """Something for the operator's eyes."""
         await self._store.commit([SaveNotice(event)])
+
+    async def on_limits_changed(self, notice: NoticeReported, evse_no: int | None) -> None:
+        """A charging limit from elsewhere was set or lifted."""
+        await self.profile_news.on_limits_changed(notice, evse_no)
+
+    async def on_charging_needs(self, event: ChargingNeedsReported) -> bool:
+        """A car says what it needs; True: a profile for it follows."""
+        return await self.profile_news.on_needs(event)
+
+    async def on_charging_plan(self, event: ChargingPlanReported) -> bool:
+        """A car says how it will charge; False: it must not."""
+        return await self.profile_news.on_plan(event)
 
     async def on_quarantined(self, event: MessageQuarantined) -> str | None:
         """A message that carries a fact and cannot be used: kept whole, listed, to be acknowledged.

@@ -12,6 +12,8 @@ from gateway.domain.events import (
     AuthorizeAsked,
     BootAnswer,
     BootReported,
+    ChargingNeedsReported,
+    ChargingPlanReported,
     MessageQuarantined,
     NoticeKind,
     NoticeReported,
@@ -45,6 +47,16 @@ class Stories(Protocol):
 
     async def on_notice(self, event: NoticeReported) -> None: ...
     async def on_reservation_ended(self, event: ReservationEnded) -> None: ...
+
+    async def on_limits_changed(self, notice: NoticeReported, evse_no: int | None) -> None:
+        """A charging limit from elsewhere was set or lifted, on an EVSE or (None) the whole station."""
+
+    async def on_charging_needs(self, event: ChargingNeedsReported) -> bool:
+        """A car says what it needs; True: a profile for it follows."""
+
+    async def on_charging_plan(self, event: ChargingPlanReported) -> bool:
+        """A car says how it will charge; False: it must not."""
+
     async def on_quarantined(self, event: MessageQuarantined) -> str | None:
         """Keep the raw frame; the transaction id to answer an OCPP 1.6 start with (None: it cannot be answered)."""
 

@@ -64,7 +64,7 @@ class Registry:
         placed = asyncio.ensure_future(link.call(action, payload, timeout_s=timeout_s))
         await asyncio.sleep(0)
         failpoint("command-sent")
-        return read_reply(await placed)
+        return read_reply(await placed, link.version.readers.get(type(call)))
 
     def find_connection(self, station_id: str) -> ConnectionInfo | None:
         link = self._links.get(station_key(station_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gateway.domain.calls import CallOutcomeKind, CallReply
+from gateway.ocpp.version import Reader
 from gateway.ports import CallOutcome
 
 _KINDS: Final = {
@@ -16,8 +17,8 @@ _KINDS: Final = {
 }
 
 
-def read_reply(outcome: CallOutcome) -> CallReply:
-    """The versions say the same in the same places, some more than others."""
+def read_reply(outcome: CallOutcome, reader: Reader | None = None) -> CallReply:
+    """The versions say the same in the same places, some more than others; `reader` reads what one call alone has."""
     kind = _KINDS[outcome.outcome]
     if kind is not CallOutcomeKind.ANSWERED or outcome.payload is None:
         return CallReply(outcome=kind, reason=outcome.error_description, error_code=outcome.error_code)
@@ -27,6 +28,7 @@ def read_reply(outcome: CallOutcome) -> CallReply:
         status=payload.get("status"),
         reason=_reason(payload.get("statusInfo")),
         transaction_id=payload.get("transactionId"),
+        **(reader(payload) if reader is not None else {}),
     )
 
 

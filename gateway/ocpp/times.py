@@ -38,6 +38,14 @@ def parse_optional_time(text: Any, received_at: datetime) -> ReadTime:
     return (received_at, "", _NO_FLAGS) if text is None else parse_time(text, received_at)
 
 
+def parse_moment(text: Any) -> datetime | None:
+    """A time that may lie ahead, a schedule's: UTC where no zone is named.  None where it cannot be read."""
+    at = _parse_odd(text)
+    if at is None:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else _to_utc(at)
+
+
 def render_time(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as both OCPP generations ask for (OCPP 1.6 3.15, OCPP 2.0.1 part 2 2.1)."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -20,6 +20,9 @@ Rendered = tuple[str, dict[str, Any]]
 
 Renderer = Callable[[Any], Rendered]
 
+Reader = Callable[[dict[str, Any]], dict[str, Any]]
+"""The payload of a reply, and what of it goes into which fields of a CallReply."""
+
 Recorder = Callable[[str, str], None]
 """Leaves a note for the technician: kind and text."""
 
@@ -41,7 +44,8 @@ class Version:
     (action and transaction id in, payload out, None: no valid answer exists).  `start_stop_actions` are not sent to a
     station that is Pending.  `solicited_by` says which message a call asks for, so that it passes before the station is
     accepted.  `large_answers` are the calls that make a station send long messages.  `render_call` says what is wanted
-    of a station, and raises CannotSayError where the version has no words for it.
+    of a station, and raises CannotSayError where the version has no words for it; `readers`, by call, read what its
+    reply alone says.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Version:
     trigger_boot: Rendered
     id_tokens: IdTokenRules
     render_call: Callable[[StationCall], Rendered]
+    readers: Mapping[type, Reader]
     set_metering: Callable[[Caller, Metering, Recorder], Coroutine[Any, Any, None]]
     read_meter_keys: Callable[[Caller], Coroutine[Any, Any, Mapping[int, str]]]
     ask_statuses: Callable[[Caller], Coroutine[Any, Any, None]]

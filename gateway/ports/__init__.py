@@ -18,6 +18,7 @@ from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
 from gateway.domain.partners import Partner
+from gateway.domain.profiles import SessionProfile
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reports import BilledCdr
 from gateway.domain.reservations import Reservation
@@ -32,6 +33,7 @@ from gateway.ports.changes import (
     DeleteTariff,
     DropDeliveries,
     DropPartnerTokens,
+    DropProfile,
     Enqueue,
     Follow,
     MarkSending,
@@ -49,6 +51,7 @@ from gateway.ports.changes import (
     SaveLocation,
     SaveNotice,
     SavePartner,
+    SaveProfile,
     SaveQuarantined,
     SaveRemoteStart,
     SaveReservation,
@@ -71,6 +74,7 @@ __all__ = [
     "DeleteTariff",
     "DropDeliveries",
     "DropPartnerTokens",
+    "DropProfile",
     "Enqueue",
     "Follow",
     "Ids",
@@ -93,6 +97,7 @@ __all__ = [
     "SaveLocation",
     "SaveNotice",
     "SavePartner",
+    "SaveProfile",
     "SaveQuarantined",
     "SaveRemoteStart",
     "SaveReservation",
@@ -190,6 +195,10 @@ class Store(Protocol):
     async def load_deliveries(self) -> Sequence[Delivery]: ...
 
     """All that partners are still to be told, and what they refused, in the order in which it came."""
+
+    async def load_profiles(self) -> Sequence[SessionProfile]: ...
+
+    """The profiles of sessions that were under way when they were set."""
 
     async def load_open_callbacks(self) -> Sequence[Callback]: ...
 

@@ -10,6 +10,7 @@ from gateway.domain.deliveries import CdrReceipt, Delivery, PartnerAnswer
 from gateway.domain.events import MessageQuarantined, NoticeReported
 from gateway.domain.locations import EvseStatus, Location
 from gateway.domain.partners import Partner
+from gateway.domain.profiles import SessionProfile
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reservations import Reservation
 from gateway.domain.sessions import Fact, Session
@@ -223,6 +224,20 @@ class SaveReservation:
     reservation: Reservation
 
 
+@dataclass(frozen=True, slots=True)
+class SaveProfile:
+    """Insert or replace the profile that a partner has set on a session; the partner is told of it."""
+
+    profile: SessionProfile
+
+
+@dataclass(frozen=True, slots=True)
+class DropProfile:
+    """The session is over, and with it its profile."""
+
+    session_id: str
+
+
 Change = (
     SaveStation
     | DeleteStation
@@ -252,6 +267,8 @@ Change = (
     | SaveCallback
     | SaveRemoteStart
     | SaveReservation
+    | SaveProfile
+    | DropProfile
 )
 
 Work = Sequence[Change]

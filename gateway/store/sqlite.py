@@ -18,6 +18,7 @@ from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
 from gateway.domain.partners import Partner
+from gateway.domain.profiles import SessionProfile
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reports import BilledCdr
 from gateway.domain.reservations import Reservation
@@ -47,6 +48,7 @@ from gateway.store import (
     locations,
     outbox,
     partners,
+    profiles,
     remote_starts,
     reservations,
     sessions,
@@ -298,6 +300,9 @@ class SqliteStore:
 
     async def list_reservations(self, *, limit: int, station_id: str | None = None) -> Sequence[Reservation]:
         return await self._lists.run(reservations.list_reservations, limit=limit, station_id=station_id)
+
+    async def load_profiles(self) -> Sequence[SessionProfile]:
+        return await self._lists.run(profiles.load_profiles)
 
     async def load_open_callbacks(self) -> Sequence[Callback]:
         return await self._lists.run(callbacks.load_open_callbacks)

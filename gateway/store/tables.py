@@ -245,6 +245,14 @@ remote_starts = Table(
     Column("body", Text, nullable=False),
 )
 
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # --- inventory ----------------------------------------------------------------------------------------------------
 
 locations = Table(

@@ -12,6 +12,7 @@ from gateway.domain.calls import (
     UnlockCall,
 )
 from gateway.ocpp.times import render_time
+from gateway.ocpp.v16 import profiles
 from gateway.ocpp.version import Rendered, Renderer
 
 TRIGGER_BOOT: Final[Rendered] = ("TriggerMessage", {"requestedMessage": "BootNotification"})
@@ -58,6 +59,7 @@ RENDERERS: Final[dict[type, Renderer]] = {
     StartCall: _render_start,
     StopCall: _render_stop,
     UnlockCall: _render_unlock,
+    **profiles.RENDERERS,
 }
 
 

@@ -9,6 +9,7 @@ from gateway.ocpp.rpc import WireRules
 from gateway.ocpp.v16.inbound import HANDLERS, REPORTS, render_quarantined
 from gateway.ocpp.v16.metering import ask_statuses, read_meter_keys, set_metering
 from gateway.ocpp.v16.outbound import TRIGGER_BOOT, find_solicited, render_call
+from gateway.ocpp.v16.profiles import READERS
 from gateway.ocpp.validation import load_schemas
 from gateway.ocpp.version import Version
 
@@ -50,6 +51,7 @@ VERSION: Final = Version(
     trigger_boot=TRIGGER_BOOT,
     id_tokens=PLAIN_TOKENS,
     render_call=render_call,
+    readers=READERS,
     set_metering=set_metering,
     read_meter_keys=read_meter_keys,
     ask_statuses=ask_statuses,

@@ -6,6 +6,8 @@ from typing import Any, Final
 from gateway.domain.events import (
     AuthorizeAsked,
     BootReported,
+    ChargingNeedsReported,
+    ChargingPlanReported,
     NoticeKind,
     ReservationEnded,
     StatusReported,
@@ -19,6 +21,7 @@ from gateway.domain.tokens import Authorization, AuthStatus, IdToken
 from gateway.errors import WireError
 from gateway.ocpp.message import Handler, Message, Report, Stories
 from gateway.ocpp.samples import NO_SAMPLES, parse_samples
+from gateway.ocpp.schedules import parse_schedule
 from gateway.ocpp.times import parse_time, render_time
 from gateway.ocpp.v201.reports import fold_report
 
@@ -224,6 +227,53 @@ async def on_security_event(message: Message, stories: Stories) -> None:
     await stories.on_notice(message.notice(NoticeKind.SECURITY, message.payload["type"], at))
 
 
+async def on_charging_limit(message: Message, stories: Stories) -> None:
+    """A limit from elsewhere was set (OCPP 2.0.1 K11, K12)."""
+    source = message.payload["chargingLimit"]["chargingLimitSource"]
+    await _on_limit(message, stories, f"charging limit of {source} set")
+
+
+async def on_cleared_limit(message: Message, stories: Stories) -> None:
+    """It is not there any more (OCPP 2.0.1 K13)."""
+    await _on_limit(message, stories, f"charging limit of {message.payload['chargingLimitSource']} lifted")
+
+
+async def _on_limit(message: Message, stories: Stories, summary: str) -> None:
+    evse_no = message.payload.get("evseId")
+    notice = message.notice(NoticeKind.SMART_CHARGING, summary)
+    await stories.on_limits_changed(notice, None if not evse_no else parse_number_of(evse_no, "$.evseId"))
+
+
+async def on_charging_needs(message: Message, stories: Stories) -> dict[str, Any]:
+    """OCPP 2.0.1 K15, K17.  Processing: the profile follows, and the car need not wait for it (K15.FR.05)."""
+    payload = message.payload
+    evse_no = parse_number_of(payload["evseId"], "$.evseId")
+    event = ChargingNeedsReported(
+        notice=message.notice(NoticeKind.SMART_CHARGING, f"the car at EVSE {evse_no} says what it needs"),
+        evse_no=evse_no,
+        max_periods=payload.get("maxScheduleTuples"),
+    )
+    return {"status": "Processing" if await stories.on_charging_needs(event) else "Rejected"}
+
+
+async def on_charging_schedule(message: Message, stories: Stories) -> dict[str, Any]:
+    payload = message.payload
+    evse_no, schedule = parse_number_of(payload["evseId"], "$.evseId"), payload["chargingSchedule"]
+    event = ChargingPlanReported(
+        notice=message.notice(NoticeKind.SMART_CHARGING, f"the car at EVSE {evse_no} says how it will charge"),
+        evse_no=evse_no,
+        plan=parse_schedule(schedule, schedule.get("startSchedule") or payload["timeBase"]),
+    )
+    return {"status": "Accepted" if await stories.on_charging_plan(event) else "Rejected"}
+
+
+async def on_reported_profiles(message: Message, stories: Stories) -> None:
+    """What is installed, as somebody asked (OCPP 2.0.1 K09): it changes nothing."""
+    payload = message.payload
+    summary = f"{len(payload['chargingProfile'])} charging profiles at EVSE {payload['evseId']}"
+    await stories.on_notice(message.notice(NoticeKind.SMART_CHARGING, summary))
+
+
 def parse_number_of(number: int, path: str) -> int:
     """The number of an EVSE or connector; 0 is the whole that it belongs to."""
     if not 0 <= number <= MAX_NUMBER:
@@ -312,4 +362,9 @@ HANDLERS: Final[dict[str, Handler]] = {
     "FirmwareStatusNotification": on_firmware_status,
     "LogStatusNotification": on_log_status,
     "SecurityEventNotification": on_security_event,
+    "NotifyChargingLimit": on_charging_limit,
+    "ClearedChargingLimit": on_cleared_limit,
+    "NotifyEVChargingNeeds": on_charging_needs,
+    "NotifyEVChargingSchedule": on_charging_schedule,
+    "ReportChargingProfiles": on_reported_profiles,
 }

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from gateway.domain.calls import CancelReservationCall, ReserveCall, StartCall, StationCall, StopCall, UnlockCall
 from gateway.ocpp.times import render_time
+from gateway.ocpp.v201 import profiles
 from gateway.ocpp.version import Rendered, Renderer
 
 TRIGGER_BOOT: Final[Rendered] = ("TriggerMessage", {"requestedMessage": "BootNotification"})
@@ -63,6 +64,7 @@ RENDERERS: Final[dict[type, Renderer]] = {
     StartCall: _render_start,
     StopCall: _render_stop,
     UnlockCall: _render_unlock,
+    **profiles.RENDERERS,
 }
 
 

@@ -9,6 +9,7 @@ from gateway.ocpp.rpc import WireRules
 from gateway.ocpp.v201.inbound import HANDLERS, REPORTS, render_quarantined
 from gateway.ocpp.v201.metering import ask_statuses, read_meter_keys, set_metering
 from gateway.ocpp.v201.outbound import TRIGGER_BOOT, find_solicited, render_call
+from gateway.ocpp.v201.profiles import READERS
 from gateway.ocpp.validation import load_schemas
 from gateway.ocpp.version import Version
 
@@ -37,17 +38,12 @@ RULES: Final = WireRules(
 # What stations may send and nobody serves here yet: answered NotSupported.
 UNSERVED: Final = frozenset(
     {
-        "ClearedChargingLimit",
         "Get15118EVCertificate",
         "GetCertificateStatus",
-        "NotifyChargingLimit",
         "NotifyCustomerInformation",
         "NotifyDisplayMessages",
-        "NotifyEVChargingNeeds",
-        "NotifyEVChargingSchedule",
         "NotifyMonitoringReport",
         "PublishFirmwareStatusNotification",
-        "ReportChargingProfiles",
         "SignCertificate",
     }
 )
@@ -71,6 +67,7 @@ VERSION: Final = Version(
     # OCPP 2.0.1 IdTokenEnumType; what has no reader of its own is of the central system
     id_tokens=IdTokenRules(longest=36, types={"RFID": "ISO14443", "EMAID": "eMAID", "OTHER": "Central"}),
     render_call=render_call,
+    readers=READERS,
     set_metering=set_metering,
     read_meter_keys=read_meter_keys,
     ask_statuses=ask_statuses,

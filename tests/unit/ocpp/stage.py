@@ -19,6 +19,8 @@ from gateway.domain.events import (
     AuthorizeAsked,
     BootAnswer,
     BootReported,
+    ChargingNeedsReported,
+    ChargingPlanReported,
     HandshakeAsked,
     MessageQuarantined,
     NoticeReported,
@@ -82,6 +84,7 @@ class Witness:
     cost: Decimal | None = None
     at_once: list[Exception | None] | None = None
     begun: int = 0
+    is_agreed: bool = True
 
     def on_connected(self, station_id: str) -> None:
         self.connected.append(station_id)
@@ -129,6 +132,17 @@ class Witness:
 
     async def on_notice(self, event: NoticeReported) -> None:
         await self._take(event)
+
+    async def on_limits_changed(self, notice: NoticeReported, evse_no: int | None) -> None:
+        await self._take((notice, evse_no))
+
+    async def on_charging_needs(self, event: ChargingNeedsReported) -> bool:
+        await self._take(event)
+        return self.is_agreed
+
+    async def on_charging_plan(self, event: ChargingPlanReported) -> bool:
+        await self._take(event)
+        return self.is_agreed
 
     async def on_quarantined(self, event: MessageQuarantined) -> str | None:
         await self._take(event)

@@ -276,3 +276,54 @@ async def test_a_station_lets_go_of_a_plug_that_it_kept(word: str, ended: Reserv
 
     assert answer is None
     assert (event.reservation_no, event.ended) == (7, ended)
+
+
+@pytest.mark.parametrize(("evse", "evse_no"), [({"evseId": 2}, 2), ({"evseId": 0}, None), ({}, None)])
+async def test_a_charging_limit_that_is_set_or_lifted_is_of_an_evse_or_of_all(
+    evse: dict[str, Any], evse_no: int | None
+) -> None:
+    limit = {"chargingLimit": {"chargingLimitSource": "EMS"}, **evse}
+
+    _, ((notice, told_no),) = await serve("NotifyChargingLimit", limit)
+    _, ((lifted, lifted_no),) = await serve("ClearedChargingLimit", {"chargingLimitSource": "EMS", **evse})
+
+    assert (told_no, lifted_no) == (evse_no, evse_no)
+    assert (notice.kind, notice.summary) == (NoticeKind.SMART_CHARGING, "charging limit of EMS set")
+    assert lifted.summary == "charging limit of EMS lifted"
+
+
+@pytest.mark.parametrize(("is_agreed", "status"), [(True, "Processing"), (False, "Rejected")])
+async def test_a_car_says_what_it_needs(is_agreed: bool, status: str) -> None:
+    needs = {"evseId": 2, "maxScheduleTuples": 12, "chargingNeeds": {"requestedEnergyTransfer": "DC"}}
+
+    answer, (event,) = await serve("NotifyEVChargingNeeds", needs, Witness(is_agreed=is_agreed))
+
+    assert answer == {"status": status}
+    assert (event.evse_no, event.max_periods) == (2, 12)
+
+
+@pytest.mark.parametrize(("is_agreed", "status"), [(True, "Accepted"), (False, "Rejected")])
+async def test_a_car_says_how_it_will_charge(is_agreed: bool, status: str) -> None:
+    schedule = {"id": 1, "chargingRateUnit": "W", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 7000.0}]}
+    plan = {"timeBase": AT, "evseId": 2, "chargingSchedule": schedule}
+
+    answer, (event,) = await serve("NotifyEVChargingSchedule", plan, Witness(is_agreed=is_agreed))
+
+    assert answer == {"status": status}
+    assert (event.evse_no, event.plan.start_at, event.plan.periods[0].limit) == (2, NINE, 7000)
+
+
+async def test_profiles_that_are_reported_are_a_notice() -> None:
+    schedule = {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6}]}
+    profile = {
+        "id": 5,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": [schedule],
+    }
+    report = {"requestId": 1, "chargingLimitSource": "CSO", "evseId": 1, "chargingProfile": [profile]}
+
+    answer, (notice,) = await serve("ReportChargingProfiles", report)
+
+    assert (answer, notice.summary) == (None, "1 charging profiles at EVSE 1")
