@@ -9,6 +9,7 @@ from .clock import SimulatedClock
 from .dialect import Dialect, StartPoint, Trigger
 from .line import Line
 from .message import Letter, Message, Payload
+from .smart import SmartCharging
 from .station import Authorization, Evse, Station, StopCause, Token, Transaction
 
 NoteFn = Callable[..., None]
@@ -23,6 +24,7 @@ class Engine:
         self.dialect = dialect
         self.line = line
         self.sessions: list[Transaction] = []
+        self.smart = SmartCharging()
         self.is_registered = False
         self._note = note
         self._reported: dict[tuple[int, int], Payload] = {}
@@ -191,14 +193,24 @@ class Engine:
         """When something has to be sent, if nothing else happens."""
         dues = [tx.next_sample_at for tx in self._running() if tx.next_sample_at is not None]
         dues += [evse.reservation.expires_at for evse in self.station.evses if evse.reservation is not None]
-        interval_s = self.dialect.settings.heartbeat_interval_s
-        if self.is_registered and interval_s and not self.line.is_offline:
-            dues.append(self._last_contact + timedelta(seconds=interval_s))
+        limit_at = self.smart.next_change(self.clock.now)
+        if limit_at is not None:
+            dues.append(limit_at)
+        heartbeat_at = self._heartbeat_due()
+        if heartbeat_at is not None:
+            dues.append(heartbeat_at)
         return min(dues, default=None)
+
+    def _heartbeat_due(self) -> datetime | None:
+        interval_s = self.dialect.settings.heartbeat_interval_s
+        if not self.is_registered or not interval_s or self.line.is_offline:
+            return None
+        return self._last_contact + timedelta(seconds=interval_s)
 
     async def move_to(self, at: datetime) -> None:
         """Let time pass until then, and send what is due."""
         self.station.run(self.clock.move_to(at))
+        await self.follow_limits()
         for evse in self.station.evses:
             tx = evse.transaction
             if tx is not None and tx.next_sample_at is not None and tx.next_sample_at <= self.clock.now:
@@ -207,9 +219,18 @@ class Engine:
         for evse in self.station.evses:
             if evse.reservation is not None and evse.reservation.expires_at <= self.clock.now:
                 await self.end_reservation(evse, "Expired")
-        due = self.next_due()
+        due = self._heartbeat_due()
         if due is not None and due <= self.clock.now:
             await self.say(self.dialect.heartbeat())
+
+    async def follow_limits(self) -> None:
+        """Give what the charging profiles allow now; who gets nothing any more, or something again, is told of."""
+        for evse in self.station.evses:
+            before = evse.charging_state
+            tx = evse.transaction
+            evse.limit_w = None if tx is None else self.smart.limit_w(evse.no, tx.transaction_id, self.clock.now)
+            if evse.charging_state is not before:
+                await self.changed(evse)
 
     async def sample(self, evse: Evse, context: str) -> None:
         """Send the meter's reading within the transaction."""
@@ -250,7 +271,8 @@ class Engine:
     def _close(self, evse: Evse, tx: Transaction, cause: StopCause | None) -> None:
         tx.ended_at, tx.stop_cause = self.clock.now, cause
         tx.meter_stop_wh = evse.meter.energy_wh
-        evse.transaction = evse.authorized = evse.suspended = None
+        self.smart.end(tx.transaction_id)
+        evse.transaction = evse.authorized = evse.suspended = evse.limit_w = None
         evse.draw_w *= 0
         evse.is_finishing = evse.plugged is not None
         if evse.becomes_operative is not None:

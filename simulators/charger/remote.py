@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .dialect import BootReason, Trigger
 from .engine import Engine
 from .message import Message, Payload
 from .registration import Registration
+from .smart import SmartCharging, Unit
 from .station import Authorization, Authorized, Evse, Reservation, StopCause, Token, Transaction
 
 if TYPE_CHECKING:
@@ -59,6 +61,19 @@ class Remote:
             if evse.transaction is not None and evse.transaction.transaction_id == transaction_id:
                 return evse.no
         return None
+
+    @property
+    def smart(self) -> SmartCharging:
+        return self._engine.smart
+
+    def transaction_at(self, evse_no: int) -> Transaction | None:
+        """What runs on an EVSE; 0 is none."""
+        return self.evse(evse_no).transaction if self.has_evse(evse_no) else None
+
+    def compose(self, evse_no: int, duration_s: int, unit: Unit) -> list[tuple[int, Decimal]]:
+        """What an EVSE may give for the next while."""
+        tx = self.transaction_at(evse_no)
+        return self.smart.compose(evse_no, None if tx is None else tx.transaction_id, self.now, duration_s, unit)
 
     def has_messages_waiting(self, transaction_id: int | str | None = None) -> bool:
         """Whether transaction messages are undelivered, of one transaction or of any."""
@@ -131,6 +146,11 @@ class Remote:
             if authorization.is_accepted and not evse.is_busy:
                 evse.authorized = Authorized(token, authorization, remote_start_id)
                 await self._engine.begin(evse, Trigger.REMOTE_START)
+
+    async def follow_limits(self) -> None:
+        """Charging profiles have changed."""
+        async with self._turn:
+            await self._engine.follow_limits()
 
     async def stop(self, evse_no: int) -> None:
         """What follows an accepted remote stop; nothing if the driver was quicker."""

@@ -167,6 +167,7 @@ class Evse:
     connectors: int = 1
     plugged: int | None = None
     draw_w: Decimal = Decimal(0)
+    limit_w: Decimal | None = None
     suspended: Suspension | None = None
     fault: str | None = None
     is_operative: bool = True
@@ -183,7 +184,7 @@ class Evse:
             return ChargingState.IDLE
         if self.transaction is None or self.transaction.token is None or self.transaction.is_deauthorized:
             return ChargingState.EV_CONNECTED
-        if self.fault is not None or self.suspended is Suspension.EVSE:
+        if self.fault is not None or self.suspended is Suspension.EVSE or self.limit_w == 0:
             return ChargingState.SUSPENDED_EVSE
         if self.suspended is Suspension.EV:
             return ChargingState.SUSPENDED_EV
@@ -198,7 +199,9 @@ class Evse:
     @property
     def power_w(self) -> Decimal:
         """What flows now."""
-        return self.draw_w if self.charging_state is ChargingState.CHARGING else Decimal(0)
+        if self.charging_state is not ChargingState.CHARGING:
+            return Decimal(0)
+        return self.draw_w if self.limit_w is None else min(self.draw_w, self.limit_w)
 
     def state_of(self, connector_no: int) -> ConnectorState:
         """The state of one connector; the others of a busy EVSE cannot be used meanwhile."""

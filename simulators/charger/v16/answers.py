@@ -12,6 +12,7 @@ from ocpp.v16 import call_result  # type: ignore[import-untyped, unused-ignore]
 from ..message import Answer, Payload
 from ..polite import render_payload
 from ..station import Reservation, StopCause, Token
+from . import smart
 from .settings import Configuration
 
 if TYPE_CHECKING:
@@ -151,4 +152,7 @@ _HANDLERS: dict[str, Callable[[Remote, Configuration, Payload], Answer]] = {
     "CancelReservation": _on_cancel_reservation,
     "ClearCache": _on_clear_cache,
     "DataTransfer": _on_data_transfer,
+    "SetChargingProfile": smart.on_set,
+    "ClearChargingProfile": smart.on_clear,
+    "GetCompositeSchedule": smart.on_compose,
 }

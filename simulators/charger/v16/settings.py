@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..dialect import StartPoint
 from ..message import Payload
 from ..metering import CURRENT, ENERGY, MEASURANDS, POWER, VOLTAGE
+from ..smart import MAX_PERIODS, MAX_PROFILES, MAX_STACK_LEVEL
 
 Check = Callable[[str], bool]
 
@@ -153,6 +154,10 @@ def _factory(connectors: int, sample_interval_s: int) -> list[Key]:
         return Key(name=name, value=value, check=is_measurand_list)
 
     return [
+        fixed("ChargeProfileMaxStackLevel", str(MAX_STACK_LEVEL)),
+        fixed("ChargingScheduleAllowedChargingRateUnit", "Current,Power"),
+        fixed("ChargingScheduleMaxPeriods", str(MAX_PERIODS)),
+        fixed("MaxChargingProfilesInstalled", str(MAX_PROFILES)),
         flag("AllowOfflineTxForUnknownId", "true"),
         flag("AuthorizeRemoteTxRequests", "false"),
         count("ClockAlignedDataInterval", 0),
@@ -173,7 +178,7 @@ def _factory(connectors: int, sample_interval_s: int) -> list[Key]:
         flag("StopTransactionOnInvalidId", "true"),
         measurands("StopTxnAlignedData", ""),
         measurands("StopTxnSampledData", ""),
-        fixed("SupportedFeatureProfiles", "Core,FirmwareManagement,RemoteTrigger,Reservation"),
+        fixed("SupportedFeatureProfiles", "Core,FirmwareManagement,RemoteTrigger,Reservation,SmartCharging"),
         count("TransactionMessageAttempts", 3),
         count("TransactionMessageRetryInterval", 60),
         fixed("UnlockConnectorOnEVSideDisconnect", "true"),

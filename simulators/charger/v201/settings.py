@@ -10,6 +10,7 @@ from typing import Literal
 from ..dialect import StartPoint
 from ..message import Payload
 from ..metering import ENERGY, MEASURANDS, POWER
+from ..smart import MAX_PERIODS, MAX_STACK_LEVEL, UNITS
 from ..station import ConnectorState, Evse, Identity
 
 Mutability = Literal["ReadOnly", "WriteOnly", "ReadWrite"]
@@ -256,6 +257,9 @@ def _controllers(sample_interval_s: int) -> list[Variable]:
         _measurands("SampledDataCtrlr", "TxEndedMeasurands", ENERGY),
         _number("SampledDataCtrlr", "TxUpdatedInterval", sample_interval_s, unit="s"),
         _number("SampledDataCtrlr", "TxEndedInterval", 0, unit="s"),
+        _fixed("SmartChargingCtrlr", "ProfileStackLevel", str(MAX_STACK_LEVEL), "integer"),
+        _fixed("SmartChargingCtrlr", "RateUnit", ",".join(UNITS), "MemberList", choices=UNITS),
+        _fixed("SmartChargingCtrlr", "PeriodsPerSchedule", str(MAX_PERIODS), "integer"),
         _number("TxCtrlr", "EVConnectionTimeOut", 120, unit="s"),
         _flag("TxCtrlr", "StopTxOnInvalidId", "true"),
         _fixed("TxCtrlr", "StopTxOnEVSideDisconnect", "true", "boolean"),
