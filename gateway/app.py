@@ -35,12 +35,15 @@ from gateway.flows.memory import Memory
 from gateway.flows.order_desk import OrderDesk
 from gateway.flows.outbox import Outbox
 from gateway.flows.partner_book import PartnerBook
+from gateway.flows.preferences import Preferences
+from gateway.flows.profiles import Profiles
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
 from gateway.flows.remote_starts import RemoteStarts
 from gateway.flows.reservation_ends import ReservationEnds
 from gateway.flows.reservations import Reservations
 from gateway.flows.reserved import Reserved
+from gateway.flows.schedules import Schedules
 from gateway.flows.timekeeper import Timekeeper
 from gateway.flows.token_pulls import TokenPulls
 from gateway.flows.tokens import TokenInbox
@@ -61,7 +64,15 @@ from gateway.ops.secrets import FileSecrets, load_console_token, load_secrets
 from gateway.ops.systemd import notify
 from gateway.ports import Change, Clock, Publish, SavePartner, SaveSession
 from gateway.store.sqlite import SqliteStore
-from gateway.wiring import NOBODY, build_station_flows, doubt_rules_of, ocpp_rules_of, parties_of
+from gateway.wiring import (
+    NOBODY,
+    build_station_flows,
+    doubt_rules_of,
+    ocpp_rules_of,
+    parties_of,
+    preference_rules_of,
+    profile_rules_of,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -190,12 +201,13 @@ class Gateway:
         self._stack.push_async_callback(token_pulls.close)
 
         renderings = Renderings()
+        schedules = Schedules(memory, stations_edge.stations, clock)
         postman = OcpiPostman(client, memory, renderings, withheld, clock, parties_of(config))
         deliveries = Deliveries(
             store=store,
             partners=partners,
             postman=postman,
-            letters=Letters(store, memory, postman),
+            letters=Letters(store, memory, postman, schedules),
             outbox=outbox,
             find_token=lambda partner: registration.access(partner).token,
             clock=clock,
@@ -242,7 +254,20 @@ class Gateway:
             clock=clock,
             ids=ids,
         )
-        keeper = Timekeeper(store, clock, sealing, availability, trace, token_pulls, ends)
+        profiles = Profiles(
+            store=store,
+            memory=memory,
+            clock=clock,
+            ids=ids,
+            mailboxes=mailboxes,
+            stations=stations_edge.stations,
+            callbacks=callbacks,
+            schedules=schedules,
+            rules=profile_rules_of(config),
+        )
+        self._stack.push_async_callback(profiles.close)
+        flows.events.profile_news.renew = profiles.renew
+        keeper = Timekeeper(store, clock, sealing, availability, trace, token_pulls, ends, profiles)
         self._stack.push_async_callback(_cancelled, asyncio.create_task(keeper.run()))
         commands = Commands(
             store=store,
@@ -264,6 +289,10 @@ class Gateway:
                 partners=partners,
                 registration=registration,
                 tokens=token_inbox,
+                profiles=profiles,
+                preferences=Preferences(
+                    store, memory, clock, mailboxes, flows.transactions, preference_rules_of(config)
+                ),
                 secrets=secrets,
                 clock=clock,
                 trace=trace,

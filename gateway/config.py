@@ -103,6 +103,7 @@ def _check_doubt(name: str) -> str:
 Listen = Annotated[str, AfterValidator(_check_listen)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 NetworkName = Annotated[str, AfterValidator(_check_network)]
+ProfileName = Annotated[Literal["CHEAP", "FAST", "GREEN", "REGULAR"], BeforeValidator(_upper)]
 DoubtName = Annotated[str, AfterValidator(_check_doubt)]
 WholeSeconds = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
@@ -245,7 +246,10 @@ class OcpiSettings(Section):
     )
 
     command_timeout_s: int = Field(
-        default=30, ge=5, le=300, description="By when a partner gets the result of a command, as it is promised."
+        default=30,
+        ge=5,
+        le=300,
+        description="By when a partner gets the result of a command or charging profile, as promised.",
     )
     start_window_s: WholeSeconds = Field(
         default=120, description="How long a session that a partner ordered may take to begin, after that."
@@ -291,6 +295,27 @@ class SessionSettings(Section):
     )
 
 
+class SmartChargingSettings(Section):
+    """What partners may do to the speed and the price of their sessions."""
+
+    requests_per_minute: int = Field(
+        default=6, ge=1, le=600, description="Requests about the charging profile of one session; more are TOO_OFTEN."
+    )
+    stack_level: int = Field(
+        default=0, ge=0, le=1_000, description="Stack level of partners' profiles, as far as a station takes it."
+    )
+    profile_types: tuple[ProfileName, ...] = Field(
+        default=(), description="Profile types that every plug supports, also without a tariff of their own."
+    )
+    needs_departure: bool = Field(
+        default=False, description="Take the preferences CHEAP and GREEN only with a time of departure."
+    )
+    needs_energy: bool = Field(default=False, description="The same with the energy that is needed.")
+    price_window_s: int = Field(
+        default=900, ge=0, description="How long after its start a session's tariff follows the driver's preferences."
+    )
+
+
 class ReviewSettings(Section):
     """Which sessions a person looks at before they are billed; by default none: the CDR is made and flagged."""
 
@@ -328,6 +353,9 @@ class Settings(Section):
     console: ConsoleSettings = Field(default=ConsoleSettings(), description="The operator's API.")
     store: StoreSettings = Field(default=StoreSettings(), description="Where facts are kept.")
     sessions: SessionSettings = Field(default=SessionSettings(), description="When a session becomes a CDR.")
+    smart_charging: SmartChargingSettings = Field(
+        default=SmartChargingSettings(), description="Charging profiles and preferences."
+    )
     review: ReviewSettings = Field(default=ReviewSettings(), description="Who is looked at before the CDR.")
     log: LogSettings = Field(default=LogSettings(), description="Log lines on standard error.")
 

@@ -6,15 +6,18 @@ from decimal import Decimal
 
 from gateway.config import Settings as Config
 from gateway.core.doubts import DoubtRules
+from gateway.core.preferences import PreferenceRules
 from gateway.core.status import StatusRules
 from gateway.domain.ids import PartyId, party_id_of
 from gateway.domain.locations import EvseStatus
+from gateway.domain.profiles import ProfileType
 from gateway.flows.authorization import Authorizer
 from gateway.flows.availability import Availability
 from gateway.flows.expected import Expectations
 from gateway.flows.inquiries import Inquiries
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
+from gateway.flows.profiles import ProfileRules
 from gateway.flows.sealing import Sealing
 from gateway.flows.session_terms import SealRules
 from gateway.flows.signatures import Signatures
@@ -98,6 +101,27 @@ def ocpp_rules_of(config: Config) -> OcppRules:
         settle_s=ocpp.settle_delay_s,
         heartbeat_s=ocpp.heartbeat_interval_s,
         metering=Metering(interval_s=ocpp.metering_interval_s) if ocpp.configure_metering else None,
+    )
+
+
+def profile_rules_of(config: Config) -> ProfileRules:
+    """What the settings say of partners' charging profiles."""
+    smart = config.smart_charging
+    return ProfileRules(
+        timeout_s=config.ocpi.command_timeout_s,
+        requests_per_minute=smart.requests_per_minute,
+        stack_level=smart.stack_level,
+    )
+
+
+def preference_rules_of(config: Config) -> PreferenceRules:
+    """What the settings say of drivers' preferences."""
+    smart = config.smart_charging
+    return PreferenceRules(
+        profile_types=frozenset(map(ProfileType, smart.profile_types)),
+        needs_departure=smart.needs_departure,
+        needs_energy=smart.needs_energy,
+        window_s=smart.price_window_s,
     )
 
 

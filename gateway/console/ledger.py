@@ -11,7 +11,7 @@ from gateway.console.bodies import BodyError, parse_limits, parse_model, read_ob
 from gateway.console.fields import CiString36, Number, Strict, String255, Time
 from gateway.console.parts import PARTS
 from gateway.console.render_explanation import render_explanation
-from gateway.console.render_ledger import render_cdr, render_fact, render_session
+from gateway.console.render_ledger import render_cdr, render_fact, render_profile, render_session
 from gateway.console.render_signatures import render_signed_value
 from gateway.console.tell_explanation import tell_explanation
 from gateway.errors import NotFoundError
@@ -66,6 +66,7 @@ async def get_session(request: web.Request) -> web.Response:
     return answer(
         {
             **render_session(session),
+            "charging_profile": render_profile(parts.memory.profiles.get(session.id)),
             "cdr_ids": [cdr.id for cdr in bills],
             "facts": [render_fact(fact) for fact in facts],
             "signed_values": [render_signed_value(value) for value in judgement.values],

@@ -7,6 +7,7 @@ from gateway.domain.cdrs import Cdr, CdrPeriod, Correction
 from gateway.domain.locations import Place
 from gateway.domain.meters import Reading
 from gateway.domain.money import Price
+from gateway.domain.profiles import ChargingPreferences, ChargingProfile, SessionProfile
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.tokens import Token
 
@@ -39,8 +40,41 @@ def render_session(session: Session) -> dict[str, Any]:
         "auth_method": terms.auth_method,
         "authorization_reference": terms.authorization_reference,
         "tariff_id": terms.tariff.id if terms.tariff else None,
+        "preferences": _render_preferences(terms.preferences),
         **_render_place(terms.place),
         "last_updated": session.last_updated,
+    }
+
+
+def _render_preferences(wishes: ChargingPreferences | None) -> dict[str, Any] | None:
+    if wishes is None:
+        return None
+    return {
+        "profile_type": wishes.profile_type,
+        "departure_at": wishes.departure_at,
+        "energy_need_kwh": wishes.energy_need_kwh,
+        "discharge_allowed": wishes.discharge_allowed,
+    }
+
+
+def render_profile(profile: SessionProfile | None) -> dict[str, Any] | None:
+    """What a partner has set on a running session; `profile` None: it was cleared again."""
+    if profile is None:
+        return None
+    return {
+        "partner_id": profile.partner_id,
+        "set_at": profile.set_at,
+        "profile": None if profile.profile is None else _render_limits(profile.profile),
+    }
+
+
+def _render_limits(profile: ChargingProfile) -> dict[str, Any]:
+    return {
+        "unit": profile.unit,
+        "start_at": profile.start_at,
+        "duration_s": profile.duration_s,
+        "min_rate": profile.min_rate,
+        "periods": [{"start_s": period.start_s, "limit": period.limit} for period in profile.periods],
     }
 
 

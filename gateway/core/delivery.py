@@ -29,6 +29,7 @@ _RANKS: Mapping[DeliveryKind, int] = {
     DeliveryKind.SESSION: 0,
     DeliveryKind.CDR: 1,
     DeliveryKind.RESULT: 0,
+    DeliveryKind.PROFILE: 0,
 }
 
 
@@ -116,19 +117,20 @@ def find_session_patch(before: Mapping[str, object] | None, now: Mapping[str, ob
 
     `before` and `now` are the session as rendered then and now.  A PATCH says how far it has come since, but none of
     its charging periods, for a PATCH adds those to the ones that are there (OCPI 2.2.1 mod_sessions 9.2.2.3): the next
-    PUT, when a period or the status changes, has them all.
+    PUT, when a period, its tariff or the status changes, has them all.
     """
     if before is None or before.keys() - now.keys() or before.get("status") != now.get("status"):
         return None
-    if _count_periods(before) != _count_periods(now) or now.get("end_date_time") is not None:
+    if _tariffs_of(before) != _tariffs_of(now) or now.get("end_date_time") is not None:
         return None
     changed = {name: value for name, value in now.items() if before.get(name) != value and name != "charging_periods"}
     return changed | {"last_updated": now["last_updated"]}
 
 
-def _count_periods(rendered: Mapping[str, object]) -> int:
+def _tariffs_of(rendered: Mapping[str, object]) -> list[object]:
+    """By which tariff each of its periods is billed."""
     periods = rendered.get("charging_periods")
-    return len(periods) if isinstance(periods, Sequence) else 0
+    return [period.get("tariff_id") for period in periods] if isinstance(periods, Sequence) else []
 
 
 def find_session_due(session: Session, last_sent_at: datetime | None, now: datetime, interval: timedelta) -> datetime:

@@ -31,6 +31,9 @@ COMMANDS = frozenset(
 )
 
 
+PROFILES = frozenset({CallbackKind.SET_PROFILE, CallbackKind.GET_PROFILE, CallbackKind.CLEAR_PROFILE})
+
+
 class CallbackState(StrEnum):
     OPEN = "OPEN"
     """The result is not known yet."""

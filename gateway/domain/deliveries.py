@@ -20,6 +20,8 @@ class DeliveryKind(StrEnum):
     CDR = "CDR"
     RESULT = "RESULT"
     """Of what the partner asked for: see `domain.callbacks`."""
+    PROFILE = "PROFILE"
+    """The limits that hold for a session on which the partner has set a charging profile."""
 
 
 class DeliveryState(StrEnum):
@@ -73,9 +75,16 @@ def result_subject(callback_id: str) -> Subject:
     return Subject(kind=DeliveryKind.RESULT, lane_id=callback_id, object_id=callback_id)
 
 
+def profile_subject(session_id: str) -> Subject:
+    """The charging profile of a session; it waits for no session and no bill."""
+    return Subject(kind=DeliveryKind.PROFILE, lane_id=session_id, object_id=session_id)
+
+
 def location_subject(location_id: str) -> Subject:
     return Subject(kind=DeliveryKind.LOCATION, lane_id=location_id, object_id=location_id)
 
+
+PROFILES_MODULE = "chargingprofiles"
 
 LANES = {
     DeliveryKind.LOCATION: "location",
@@ -86,6 +95,7 @@ LANES = {
     DeliveryKind.SESSION: "session",
     DeliveryKind.CDR: "session",
     DeliveryKind.RESULT: "result",
+    DeliveryKind.PROFILE: "profile",
 }
 
 POSTED = frozenset({DeliveryKind.CDR, DeliveryKind.RESULT})
@@ -100,8 +110,15 @@ MODULES = {
     DeliveryKind.SESSION: "sessions",
     DeliveryKind.CDR: "cdrs",
     DeliveryKind.RESULT: "commands",
+    DeliveryKind.PROFILE: PROFILES_MODULE,
 }
-"""The module whose receiver interface a partner must have (OCPI 2.2.1 version_information_endpoint 6.2.2)."""
+"""The module that a partner must have an interface of to be told (OCPI 2.2.1 version_information_endpoint 6.2.2)."""
+
+
+def interface_of(module: str) -> str:
+    """The role of the interface to which a module's objects are pushed: that of the receiver, but charging profiles
+    come from the partner, and the one who sent them is told what became of them (OCPI 2.2.1 mod_charging_profiles)."""
+    return "SENDER" if module == PROFILES_MODULE else "RECEIVER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ from gateway.core.visibility import is_visible, withdraw
 from gateway.domain.cdrs import Cdr, Totals
 from gateway.domain.deliveries import MODULES, DeliveryKind, Message, PartnerAnswer, Subject, party_of_tariff
 from gateway.domain.ids import PartyId
-from gateway.domain.locations import Connector, Evse, Location
+from gateway.domain.locations import Connector, Evse, Location, Place
 from gateway.domain.partners import Partner
+from gateway.domain.profiles import ActiveProfile
 from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
 from gateway.errors import CannotSayError
@@ -42,6 +43,9 @@ class Postman(Protocol):
     ) -> dict[str, Any]:
         """An object as that version tells it; `totals` of a session.  Raises CannotSayError."""
 
+    def render_profile(self, version: str, active: ActiveProfile) -> dict[str, Any]:
+        """The limits that hold, as that version tells them.  Raises CannotSayError."""
+
     def dump(self, partner: Partner, rendered: dict[str, Any]) -> bytes:
         """The bytes that are sent, in the partner's dialect."""
 
@@ -52,6 +56,13 @@ class Postman(Protocol):
         """One request.  Where no answer came, `http_status` is 0 and the message says why."""
 
 
+class Limits(Protocol):
+    """Knows how fast sessions may charge."""
+
+    async def find_active(self, session: Session, place: Place) -> ActiveProfile:
+        """What holds for the next while, as the station says it, else as far as we know."""
+
+
 class Letters:
     """Composes messages.  What cannot be said in the partner's version raises CannotSayError.
 
@@ -59,10 +70,12 @@ class Letters:
     costs a PUT.
     """
 
-    def __init__(self, store: Store, memory: Memory, postman: Postman) -> None:
+    def __init__(self, store: Store, memory: Memory, postman: Postman, limits: Limits) -> None:
+        """`limits` tells what holds for a session now."""
         self._store = store
         self._memory = memory
         self._postman = postman
+        self._limits = limits
         self._told: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     async def compose(self, partner: Partner, subject: Subject, *, whole: bool = False) -> Message | None:
@@ -80,6 +93,8 @@ class Letters:
             return await self._compose_session(partner, subject, whole=whole)
         if subject.kind is DeliveryKind.CDR:
             return await self._compose_bill(partner, subject)
+        if subject.kind is DeliveryKind.PROFILE:
+            return await self._compose_profile(partner, subject)
         return self._compose_location(partner, subject, whole=whole)
 
     def on_delivered(self, partner: Partner, subject: Subject, message: Message) -> None:
@@ -162,6 +177,18 @@ class Letters:
         body = await self._load_bytes(partner, cdr)
         to = None if cdr.terms.token is None else cdr.terms.token.party
         return self._message("POST", partner, subject, cdr.party, (), body, to=to)
+
+    async def _compose_profile(self, partner: Partner, subject: Subject) -> Message | None:
+        """What the station lets a session have from now on; nothing once the session is over."""
+        session_id = subject.object_id
+        session = self._memory.sessions.get(session_id)
+        if session is None or session.ledger.ended_at is not None or session_id not in self._memory.profiles:
+            return None
+        place, token = session.terms.place, session.terms.token
+        if place is None or token is None:
+            return None
+        body = self._postman.render_profile(partner.version or "", await self._limits.find_active(session, place))
+        return self._message("PUT", partner, subject, place.location.party, (session_id,), body, to=token.party)
 
     async def _compose_result(self, subject: Subject) -> Message | None:
         """What became of something that was asked for: to the URL that was given, in the version of the question."""

@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from gateway.core.delivery import find_changed_parts, find_session_due, find_status_due
 from gateway.core.visibility import find_view, is_visible
 from gateway.domain.deliveries import (
+    PROFILES_MODULE,
     Delivery,
     DeliveryKind,
     Subject,
     bill_subject,
     location_subject,
+    profile_subject,
     session_subject,
     tariff_subject,
 )
@@ -35,6 +37,7 @@ from gateway.ports import (
     SaveEvseStatus,
     SaveLocation,
     SavePartner,
+    SaveProfile,
     SaveSession,
     SaveTariff,
 )
@@ -81,6 +84,10 @@ class Outbox:
             return self._follow_tariff(change.tariff)
         if isinstance(change, DeleteTariff):
             return self._follow_tariff(self._memory.tariffs.get(change.tariff_id))
+        if isinstance(change, SaveProfile):
+            profile = change.profile
+            is_told = self._has(profile.partner_id, PROFILES_MODULE)
+            return self._enqueue([profile_subject(profile.session_id)] if is_told else [], profile.partner_id)
         if isinstance(change, SavePartner):
             return self._follow_partner(change.partner)
         return ()
@@ -113,7 +120,7 @@ class Outbox:
             told.is_waiting, told.sent_at = False, self._clock.now()
 
     def resync(self, partner: Partner, *, due_at: datetime | None = None) -> Sequence[Enqueue]:
-        """Everything but bills that a partner may know: tariffs, locations, and its open sessions."""
+        """Everything but bills that a partner may know: tariffs, locations, open sessions and what it set on them."""
         return self._enqueue(self._all_of(partner, receiver_modules(partner)), partner.id, due_at=due_at)
 
     # --- one kind of change each ----------------------------------------------------------------------------------
@@ -202,6 +209,9 @@ class Outbox:
         if "sessions" in modules:
             sessions = (session for session in memory.sessions.values() if session.partner_id == partner.id)
             subjects += [session_subject(session.id) for session in sessions if session.is_open]
+        if PROFILES_MODULE in modules:
+            set_by = (profile for profile in memory.profiles.values() if profile.partner_id == partner.id)
+            subjects += [profile_subject(profile.session_id) for profile in set_by]
         return subjects
 
     def _enqueue(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
+from gateway.domain.deliveries import interface_of
 from gateway.domain.ids import PartyId
 from gateway.domain.partners import HUB, Partner, PartnerRole, PartnerStatus
 from gateway.errors import NotFoundError
@@ -100,10 +101,12 @@ def find_endpoint(partner: Partner, identifier: str, role: str | None = None) ->
 
 
 def receiver_modules(partner: Partner) -> frozenset[str]:
-    """The modules that may be pushed to a partner: those with a receiver interface, while it is registered."""
+    """The modules that may be pushed to a partner: those with an interface that takes it, while it is registered."""
     if partner.status is not PartnerStatus.REGISTERED:
         return frozenset()
-    return frozenset(endpoint.identifier for endpoint in partner.endpoints if endpoint.role == "RECEIVER")
+    return frozenset(
+        endpoint.identifier for endpoint in partner.endpoints if endpoint.role == interface_of(endpoint.identifier)
+    )
 
 
 def _admissions(partner: Partner) -> list[tuple[str, Admission]]:

@@ -1,6 +1,6 @@
 """What holds for a session: its plug, its price, its driver, and when its bill is made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from gateway.core.tariffs import choose_tariff, is_valid, types_for
 from gateway.domain.events import TransactionReported
 from gateway.domain.ids import ConnectorKey, PartyId
 from gateway.domain.locations import Connector
+from gateway.domain.profiles import ChargingPreferences
 from gateway.domain.sessions import Session, SessionStatus, Terms
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import Authorization, IdToken, Token
@@ -45,13 +46,15 @@ class SessionTerms:
             connector_no = known[0] if known else 1 if evse_no else 0
         return ConnectorKey(station_id=event.receipt.station_id, evse_no=evse_no, connector_no=connector_no)
 
-    def find_terms(self, key: ConnectorKey, at: datetime, token: Token | None) -> Terms:
+    def find_terms(
+        self, key: ConnectorKey, at: datetime, token: Token | None, wishes: ChargingPreferences | None = None
+    ) -> Terms:
         """What holds for a session at this plug; of its location only the one EVSE is copied."""
         place = self._memory.find_place(key)
         if place is None:
             return Terms()
         copied = replace(place, location=replace(place.location, evses=(place.evse,)))
-        tariff = self.find_tariff(place.connector, at, token)
+        tariff = self.find_tariff(place.connector, at, token, wishes)
         return Terms(place=copied, tariff=tariff, round_to=self.find_round_to(place.location.party))
 
     def begin_terms(self, awaited: Session, key: ConnectorKey, at: datetime) -> Terms:
@@ -66,11 +69,20 @@ class SessionTerms:
         """The decimals to which this party rounds its bills now."""
         return self._rules.round_to.get(party)
 
-    def find_tariff(self, connector: Connector, at: datetime, token: Token | None) -> Tariff | None:
-        """The tariff of a plug for a driver with such a token, valid at that time."""
+    def find_tariff(
+        self, connector: Connector, at: datetime, token: Token | None, wishes: ChargingPreferences | None = None
+    ) -> Tariff | None:
+        """The tariff of a plug for a driver with such a token and such wishes, valid at that time."""
+        types = types_for(
+            token_type=None if token is None else token.type,
+            profile_type=None if wishes is None else wishes.profile_type,
+        )
+        return choose_tariff(self.tariffs_of(connector), at, types)
+
+    def tariffs_of(self, connector: Connector) -> Sequence[Tariff]:
+        """The tariffs that a plug names, as they are now."""
         tariffs = self._memory.tariffs
-        known = (tariffs[name] for name in connector.tariff_ids if name in tariffs)
-        return choose_tariff(known, at, types_for(token_type=None if token is None else token.type))
+        return [tariffs[name] for name in connector.tariff_ids if name in tariffs]
 
     def identify(self, session: Session, id_token: IdToken | None, authorization: Authorization) -> Session:
         """The session of this driver, at the price that the plug has for him, as his provider reads it."""
@@ -82,7 +94,7 @@ class SessionTerms:
         token_type = None if terms.token is None else terms.token.type
         if terms.place is None or types_for(token_type=token_type) == types_for(token_type=known_type):
             return identified
-        tariff = self.find_tariff(terms.place.connector, identified.ledger.started_at, terms.token)
+        tariff = self.find_tariff(terms.place.connector, identified.ledger.started_at, terms.token, terms.preferences)
         return replace(identified, terms=replace(terms, tariff=tariff))
 
     def move(self, session: Session, event: TransactionReported) -> Session:
@@ -95,7 +107,7 @@ class SessionTerms:
         is_here = key == session.key
         if is_here and terms.tariff is not None and is_valid(terms.tariff, started_at):
             return session
-        found = self.find_terms(key, started_at, terms.token)
+        found = self.find_terms(key, started_at, terms.token, terms.preferences)
         place = terms.place if is_here and terms.place is not None else found.place
         moved = replace(terms, place=place, tariff=found.tariff, round_to=found.round_to)
         return replace(session, key=key, terms=moved)
@@ -110,7 +122,7 @@ class SessionTerms:
         current = self._memory.find_place(session.key) or place
         tariff = terms.tariff
         if tariff is None and current is not None:
-            tariff = self.find_tariff(current.connector, session.ledger.started_at, terms.token)
+            tariff = self.find_tariff(current.connector, session.ledger.started_at, terms.token, terms.preferences)
         if place is terms.place and tariff is terms.tariff:
             return session
         round_to = self.find_round_to(place.location.party) if place is not None else None

@@ -1,4 +1,4 @@
-"""What happens because time passes: seals, grace times, ghosts, ends of reservations, pulls of
+"""What happens because time passes: seals, grace times, ghosts, ends of reservations and charging profiles, pulls of
 tokens, and the lazy writing of incidents."""
 
 import asyncio
@@ -9,6 +9,7 @@ import structlog
 
 from gateway.errors import StoreDownError
 from gateway.flows.availability import Availability
+from gateway.flows.profiles import Profiles
 from gateway.flows.reservation_ends import ReservationEnds
 from gateway.flows.sealing import GHOST_SWEEP, Sealing
 from gateway.flows.token_pulls import TokenPulls
@@ -32,6 +33,7 @@ class Timekeeper:
         trace: TraceRing,
         token_pulls: TokenPulls | None = None,
         reservations: ReservationEnds | None = None,
+        profiles: Profiles | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -40,6 +42,7 @@ class Timekeeper:
         self._trace = trace
         self._token_pulls = token_pulls
         self._reservations = reservations
+        self._profiles = profiles
         self._swept_at: datetime | None = None
 
     async def tick(self, now: datetime) -> None:
@@ -50,6 +53,8 @@ class Timekeeper:
             self._reservations.on_due(now)
         if self._token_pulls is not None:
             self._token_pulls.on_due(now)
+        if self._profiles is not None:
+            self._profiles.on_due(now)
         if self._swept_at is None or now - self._swept_at >= GHOST_SWEEP:
             self._swept_at = now
             self._sealing.sweep_ghosts(now)

@@ -278,7 +278,7 @@ class Transactions:
         tells_start = event.kind is FactKind.STARTED and not session.ledger.has_started
         if tells_place(event, session) or tells_start or ledger.started_at != session.ledger.started_at:
             changed = self.terms.move(changed, event)
-        changed = await self._cut_anew(changed, session.terms, fact)
+        changed = await self.cut_anew(changed, session.terms, fact)
         saved = await self._save(session, changed, fact, self._changes_on_use(expected, session))
         if isinstance(verdict, Inquiry):
             authorization = await self._ask(session.id, event, verdict)
@@ -289,7 +289,7 @@ class Transactions:
         cost = None if event.seq_no is None else self._costs.find_due(session, event.receipt.received_at)
         return _answer(transaction_id=session.transaction_id, cost=cost)
 
-    async def _cut_anew(self, session: Session, before: Terms, *facts: Fact) -> Session:
+    async def cut_anew(self, session: Session, before: Terms, *facts: Fact) -> Session:
         """The session under terms other than those `before`: folded anew where its price changes elsewhere now.
 
         `facts` are those of its facts that are not stored yet.
@@ -441,7 +441,7 @@ class Transactions:
         identified = self.terms.identify(session, event.id_token, authorization)
         changed = _with_ledger(identified, fold_facts(facts, event.id_token, price_cuts_of(identified.terms)))
         if changed.ledger.started_at != session.ledger.started_at:
-            changed = await self._cut_anew(self.terms.move(changed, event), identified.terms)
+            changed = await self.cut_anew(self.terms.move(changed, event), identified.terms)
         changed = self.terms.schedule(end_session(changed), self._clock.now())
         await self._store.commit([SaveSession(changed, write_terms=True)])
         log.info("session settled", session_id=session.id, status=changed.status, reason=authorization.reason)

@@ -16,6 +16,8 @@ from gateway.domain.partners import Partner
 from gateway.domain.tariffs import Tariff
 from gateway.flows.commands import CommandApi
 from gateway.flows.partner_book import PartnerBook
+from gateway.flows.preferences import PreferencesApi
+from gateway.flows.profiles import ProfileApi
 from gateway.flows.registration import Registration
 from gateway.flows.tokens import TokenInbox
 from gateway.flows.withheld import WithheldBook
@@ -57,6 +59,8 @@ class Edge:
     partners: PartnerBook
     registration: Registration
     tokens: TokenInbox
+    profiles: ProfileApi
+    preferences: PreferencesApi
     secrets: Secrets
     clock: Clock
     trace: Trace

@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from gateway.domain.cdrs import Cdr, Totals
-from gateway.domain.deliveries import Message, PartnerAnswer
+from gateway.domain.deliveries import Message, PartnerAnswer, interface_of
 from gateway.domain.ids import PartyId
 from gateway.domain.locations import Connector, Evse, Location
 from gateway.domain.partners import Partner
+from gateway.domain.profiles import ActiveProfile
 from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
 from gateway.errors import PartnerError
@@ -28,7 +29,7 @@ from gateway.ocpi.catalog import (
 )
 from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.renderings import Renderings, find_hidden_tariffs
-from gateway.ocpi.version import Version
+from gateway.ocpi.version import Version, load_profile_words
 from gateway.ocpi.versions import VERSIONS
 from gateway.ocpi.wire import CannotSayError, dump_json, noting_gaps, without_fractions
 from gateway.ports import Clock
@@ -88,6 +89,9 @@ class OcpiPostman:
             return spoken.render_evse(evse_without_tariffs(item, hidden))
         return spoken.render_connector(connector_without_tariffs(item, hidden))
 
+    def render_profile(self, version: str, active: ActiveProfile) -> dict[str, Any]:
+        return load_profile_words(VERSIONS[version]).render_active(active)
+
     def dump(self, partner: Partner, rendered: dict[str, Any]) -> bytes:
         body = dump_json(rendered)
         is_whole = partner.whole_seconds or VERSIONS[partner.version or ""].whole_seconds
@@ -107,7 +111,7 @@ class OcpiPostman:
     async def send(self, partner: Partner, token: str, message: Message) -> PartnerAnswer:
         url = _find_url(partner, message)
         if url is None:
-            reason = f"{partner.name} has no receiver for {message.module} any more"
+            reason = f"{partner.name} has no interface for {message.module} any more"
             return PartnerAnswer(at=self._clock.now(), http_status=405, message=reason)
         body = self.dump(partner, message.body) if isinstance(message.body, dict) else message.body
         access = Access(token=token, raw=partner.raw_token)
@@ -135,7 +139,7 @@ class OcpiPostman:
 def _find_url(partner: Partner, message: Message) -> str | None:
     if message.url is not None:
         return message.url
-    endpoint = find_endpoint(partner, message.module, "RECEIVER")
+    endpoint = find_endpoint(partner, message.module, interface_of(message.module))
     return endpoint and "/".join([endpoint.rstrip("/"), *(quote(part, safe="") for part in message.path)])
 
 

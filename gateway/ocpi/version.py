@@ -11,13 +11,35 @@ from gateway.domain.cdrs import Cdr, Totals
 from gateway.domain.commands import Order
 from gateway.domain.locations import Connector, Evse, Location
 from gateway.domain.partners import Endpoint
+from gateway.domain.profiles import ActiveProfile, ChargingPreferences, ChargingProfile, ProfileResponse
 from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import LocationReferences, Token, TokenAnswer
+from gateway.errors import CannotSayError
 from gateway.flows.partner_api import Credentials
 from gateway.flows.tokens import TokenKey, TokenPatch
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileWords:
+    """Charging profiles in a version that has them."""
+
+    parse_set: Callable[[Any], tuple[ChargingProfile, str]]
+    """The body of a PUT: the profile and the `response_url`."""
+
+    parse_query: Callable[[Mapping[str, str]], tuple[int, str]]
+    """The query of a GET: the duration in seconds and the `response_url`."""
+
+    parse_clear_query: Callable[[Mapping[str, str]], str]
+    """The query of a DELETE: the `response_url`."""
+
+    render_response: Callable[[ProfileResponse, int], Json]
+    """What is answered at once, and within how many seconds the result comes."""
+
+    render_result: Callable[[CallbackKind, str, ActiveProfile | None], Json]
+    render_active: Callable[[ActiveProfile], Json]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +98,16 @@ class Version:
 
     render_token_type: Callable[[str], str]
     """The version's word for one of our token types."""
+
+    profiles: ProfileWords | None = None
+    """None: it has no charging profiles."""
+
+    parse_preferences: Callable[[Any], ChargingPreferences] | None = None
+    """None: drivers cannot tell their wishes in it."""
+
+
+def load_profile_words(version: Version) -> ProfileWords:
+    """Raises CannotSayError."""
+    if version.profiles is None:
+        raise CannotSayError(f"OCPI {version.number} has no charging profiles")
+    return version.profiles

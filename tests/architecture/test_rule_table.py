@@ -44,8 +44,6 @@ ROWS_OF: Mapping[str, int] = {
 NOT_OURS = frozenset({"AU9", "MV5", "MV6", "P59"})
 PENDING = frozenset(
     {
-        # charging profiles and preferences
-        *("E13", "D9", "SES2", "PRO1", "PRO2", "CP1", "CP2", "CP3", "CP4"),
         # hubs
         *("T18", "T19", "T20", "HUB1", "HUB2"),
         # invoices, endpoints that moved, duplicates by GET

@@ -21,6 +21,8 @@ OUR_MODULES = {
     ("cdrs", "SENDER"),
     ("tariffs", "SENDER"),
     ("tokens", "RECEIVER"),
+    ("commands", "RECEIVER"),
+    ("chargingprofiles", "RECEIVER"),
 }
 SINCE = "date_from=2020-01-01T00:00:00Z"
 

@@ -55,6 +55,7 @@ from gateway.ports import (
     SaveTariff,
     TraceEntry,
 )
+from tests.fakes.smart_charging import FixedLimits
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 OURS = PartyId(country_code="DE", party_id="ABC")
@@ -282,6 +283,9 @@ class FakePostman:
     def render(self, version: str, item: Any, totals: Any = None) -> dict[str, Any]:
         return {"id": item.id}
 
+    def render_profile(self, version: str, active: Any) -> dict[str, Any]:
+        return {"at": active.at}
+
     def dump(self, partner: Any, rendered: dict[str, Any]) -> bytes:
         return b"{}"
 
@@ -398,7 +402,7 @@ class World:
             store=self.store,
             partners=partners,
             postman=postman,
-            letters=Letters(self.store, self.memory, postman),
+            letters=Letters(self.store, self.memory, postman, FixedLimits()),
             outbox=self.outbox,
             find_token=lambda partner: "token",
             clock=self.clock,

@@ -1,7 +1,7 @@
 """One file per module: who calls, parse, flow, render."""
 
 from gateway.ocpi.exchange import Handler
-from gateway.ocpi.handlers import cdrs, commands, credentials, locations, sessions, tariffs, tokens
+from gateway.ocpi.handlers import cdrs, chargingprofiles, commands, credentials, locations, sessions, tariffs, tokens
 
 # Module to its routes: method, what follows the module's URL, handler.
 MODULES: dict[str, tuple[tuple[str, str, Handler], ...]] = {
@@ -17,10 +17,18 @@ MODULES: dict[str, tuple[tuple[str, str, Handler], ...]] = {
         ("GET", "/{location_id}/{evse_uid}", locations.get_evse),
         ("GET", "/{location_id}/{evse_uid}/{connector_id}", locations.get_connector),
     ),
-    "sessions": (("GET", "", sessions.list_sessions),),
+    "sessions": (
+        ("GET", "", sessions.list_sessions),
+        ("PUT", "/{session_id}/charging_preferences", sessions.put_preferences),
+    ),
     "cdrs": (("GET", "", cdrs.list_cdrs),),
     "tariffs": (("GET", "", tariffs.list_tariffs),),
     "commands": (("POST", "/{command}", commands.post_command),),
+    "chargingprofiles": (
+        ("GET", "/{session_id}", chargingprofiles.get_profile),
+        ("PUT", "/{session_id}", chargingprofiles.put_profile),
+        ("DELETE", "/{session_id}", chargingprofiles.delete_profile),
+    ),
     "tokens": (
         ("GET", "/{country_code}/{party_id}/{token_uid}", tokens.get_token),
         ("PUT", "/{country_code}/{party_id}/{token_uid}", tokens.put_token),

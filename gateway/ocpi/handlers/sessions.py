@@ -1,5 +1,6 @@
 """Sessions, the sender's interface (OCPI 2.2.1 mod_sessions 9.2.1): of the partner's own tokens only."""
 
+from gateway.errors import NotFoundError
 from gateway.flows.session_costs import find_cost
 from gateway.ocpi.envelope import Reply
 from gateway.ocpi.exchange import Exchange
@@ -18,3 +19,13 @@ async def list_sessions(exchange: Exchange) -> Reply:
         lambda session: render(session, find_cost(session)),
     )
     return exchange.reply_page(asked, page, bodies)
+
+
+async def put_preferences(exchange: Exchange) -> Reply:
+    """What the driver wishes (OCPI 2.2.1 mod_sessions 9.2.1.2).  Not every version has this."""
+    parse = exchange.version.parse_preferences
+    if parse is None:
+        raise NotFoundError(f"OCPI {exchange.version.number} has no charging preferences")
+    wishes = parse(await exchange.read_json())
+    answer = await exchange.edge.preferences.put(exchange.partner.id, exchange.path["session_id"], wishes)
+    return Reply(data=exchange.dump(answer.value))

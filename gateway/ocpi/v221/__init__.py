@@ -1,6 +1,6 @@
 """OCPI 2.2.1: domain to wire, and wire to domain, as plain functions gathered in `VERSION`."""
 
-from gateway.ocpi.v221 import cdrs, commands, credentials, locations, sessions, tariffs, tokens
+from gateway.ocpi.v221 import cdrs, commands, credentials, locations, profiles, sessions, tariffs, tokens
 from gateway.ocpi.version import Version
 
 VERSION = Version(
@@ -13,6 +13,7 @@ VERSION = Version(
         ("tariffs", "SENDER"),
         ("tokens", "RECEIVER"),
         ("commands", "RECEIVER"),
+        ("chargingprofiles", "RECEIVER"),
     ),
     parse_endpoints=credentials.parse_endpoints,
     render_endpoint=credentials.render_endpoint,
@@ -33,4 +34,6 @@ VERSION = Version(
     render_command_response=commands.render_command_response,
     render_command_result=commands.render_command_result,
     render_token_type=tokens.render_token_type,
+    profiles=profiles.WORDS,
+    parse_preferences=profiles.parse_preferences,
 )

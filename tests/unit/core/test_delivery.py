@@ -169,7 +169,12 @@ def test_progress_is_a_patch_without_periods() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"status": "COMPLETED"}, {"charging_periods": [{"a": 1}, {"b": 1}]}, {"end_date_time": "3"}],
+    [
+        {"status": "COMPLETED"},
+        {"charging_periods": [{"a": 1}, {"b": 1}]},
+        {"charging_periods": [{"a": 1, "tariff_id": "CHEAP"}]},
+        {"end_date_time": "3"},
+    ],
 )
 def test_another_status_or_period_or_the_end_takes_a_put(changes: dict[str, object]) -> None:
     assert find_session_patch(ACTIVE, {**ACTIVE, **changes}) is None

@@ -24,6 +24,7 @@ from gateway.flows.partner_book import PartnerBook
 from gateway.ports import Change, SaveEvseStatus, SaveLocation, SavePartner, SaveSession, SaveTariff
 from gateway.store.sqlite import SqliteStore
 from tests.contract.samples import FACT, LOCATION, NOON, PARTNER_ROW, TARIFF, session_no, with_energy
+from tests.fakes.smart_charging import FixedLimits
 from tests.unit.flows.stage import FakeClock
 
 DOWN, OTHERS = "down", ("other-1", "other-2")
@@ -91,7 +92,7 @@ class Post:
         self.store = await SqliteStore.open(
             folder / "gateway.db", self.publish, self.clock, synchronous="NORMAL", follow=self.outbox.follow
         )
-        letters = Letters(self.store, self.memory, self.network)
+        letters = Letters(self.store, self.memory, self.network, FixedLimits())
         self.deliveries = Deliveries(
             store=self.store,
             partners=self.partners,

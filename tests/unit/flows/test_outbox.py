@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.domain.deliveries import DeliveryKind, session_subject
+from gateway.domain.deliveries import DeliveryKind, profile_subject, session_subject
 from gateway.domain.locations import EvseStatus
 from gateway.domain.partners import Endpoint, Partner, PartnerStatus
+from gateway.domain.profiles import SessionProfile
 from gateway.domain.sessions import ChargingState, Session, SessionStatus
 from gateway.flows.memory import Memory
 from gateway.flows.outbox import Outbox
@@ -21,6 +22,7 @@ from gateway.ports import (
     SaveEvseStatus,
     SaveLocation,
     SavePartner,
+    SaveProfile,
     SaveSession,
     SaveTariff,
 )
@@ -188,3 +190,26 @@ def test_nothing_is_told_to_a_partner_that_left(desk: Desk) -> None:
     assert list(desk.outbox.follow(left)) == [DropDeliveries(OWNER)]
     desk.commit(left)
     assert desk.commit(SaveTariff(TARIFF)) == []
+
+
+PROFILE = SessionProfile(session_id="S", station_id="CP-1", partner_id=OWNER, profile=None, set_at=NOON)
+SENDER = Endpoint(identifier="chargingprofiles", role="SENDER", url="https://emsp.example/chargingprofiles")
+
+
+def test_who_set_a_profile_is_told_of_it_where_it_has_the_interface(desk: Desk) -> None:
+    desk.commit(SavePartner(receiver(OWNER, "sessions", "chargingprofiles")))
+    assert desk.commit(SaveProfile(PROFILE)) == []  # of charging profiles it is the sender that is told
+
+    desk.commit(SavePartner(receiver(OWNER, endpoints=(SENDER,))))
+
+    (row,) = desk.commit(SaveProfile(PROFILE))
+    assert (row.delivery.partner_id, row.delivery.subject) == (OWNER, profile_subject("S"))
+
+
+def test_a_resync_tells_what_holds_for_sessions_with_a_profile(desk: Desk) -> None:
+    owner = receiver(OWNER, endpoints=(SENDER,))
+    desk.commit(SavePartner(owner))
+    desk.commit(SaveProfile(PROFILE))
+    desk.commit(SaveProfile(replace(PROFILE, session_id="T", partner_id="other")))
+
+    assert [row.delivery.subject for row in desk.outbox.resync(owner)] == [profile_subject("S")]

@@ -21,6 +21,7 @@ from gateway.ocpi.server import make_app
 from gateway.ports import SavePartner
 from tests.fakes.ocpi_samples import LOCATION, OTHER_OF_OURS, OURS, OWN_ROLE, PARTNER, PARTNER_TOKEN, TARIFF
 from tests.fakes.ocpi_store import FakeCatalog, FakeClock, FakeIds, FakeSecrets, FakeStore, FakeTrace
+from tests.fakes.smart_charging import FakePreferences, FakeProfiles
 
 PUBLIC_URL = "https://cpo.example"
 
@@ -66,6 +67,8 @@ class Platform:
             roles=(OWN_ROLE,),
         )
         self.commands = FakeCommands()
+        self.profiles = FakeProfiles()
+        self.preferences = FakePreferences()
         self.edge = Edge(
             store=self.store,  # type: ignore[arg-type]
             catalog=self.catalog,
@@ -77,6 +80,8 @@ class Platform:
             trace=self.trace,
             withheld=WithheldBook(self.clock),
             commands=self.commands,
+            profiles=self.profiles,
+            preferences=self.preferences,
             parties=(OURS, OTHER_OF_OURS),
             public_url=PUBLIC_URL + "/",
             limits=PageLimits(locations=2, sessions=2, cdrs=2, tariffs=2),

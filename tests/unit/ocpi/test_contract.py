@@ -46,6 +46,7 @@ from tests.contract_schemas import assert_valid
 from tests.fakes.ocpi_samples import ELEVEN, EMSP, OTHER_OF_OURS, OURS, PARTNER, TOKEN
 from tests.fakes.ocpi_store import FakeClock
 from tests.fakes.rich_objects import BILL, BILLS, DRIVER, LOCATIONS, RICH, RUNNING, SESSIONS, TARIFFS, names_in
+from tests.fakes.smart_charging import FixedLimits
 from tests.fakes.tariff_strategies import TARIFFS as ANY_TARIFF
 from tests.unit.ocpi.conftest import Platform
 
@@ -214,7 +215,7 @@ class Desk:
         self.memory.sessions |= {session.id: session for session in SESSIONS}
         client = cast(OcpiClient, None)  # nothing is sent
         self.postman = OcpiPostman(client, self.memory, Renderings(), WithheldBook(clock), clock, (OURS, OTHER_OF_OURS))
-        self.letters = Letters(cast(Store, Bills()), self.memory, self.postman)
+        self.letters = Letters(cast(Store, Bills()), self.memory, self.postman, FixedLimits())
 
     async def push(self, subject: Subject) -> tuple[str, Any]:
         message = await self.letters.compose(self.partner, subject)

@@ -8,9 +8,17 @@ import orjson
 import pytest
 from aiohttp import web
 
-from gateway.domain.deliveries import Message, bill_subject, location_subject, session_subject, tariff_subject
+from gateway.domain.deliveries import (
+    Message,
+    bill_subject,
+    location_subject,
+    profile_subject,
+    session_subject,
+    tariff_subject,
+)
 from gateway.domain.ids import PartyId
 from gateway.domain.partners import Endpoint, Partner
+from gateway.domain.profiles import SessionProfile
 from gateway.domain.sessions import SessionStatus
 from gateway.errors import CannotSayError
 from gateway.flows.letters import Letters
@@ -22,8 +30,9 @@ from gateway.ocpi.renderings import Renderings
 from gateway.ports import Store
 from tests.contract_schemas import assert_valid
 from tests.fakes.ocpi_peer import FakePeer, envelope
-from tests.fakes.ocpi_samples import CDR, LOCATION, OTHER_OF_OURS, OURS, PARTNER, SESSION, TARIFF
+from tests.fakes.ocpi_samples import CDR, EMSP, LOCATION, NINE, OTHER_OF_OURS, OURS, PARTNER, SESSION, TARIFF
 from tests.fakes.ocpi_store import FakeClock
+from tests.fakes.smart_charging import ACTIVE, FixedLimits
 
 PLAIN = replace(TARIFF, min_price=None)
 
@@ -56,14 +65,19 @@ class Post:
         self.memory.tariffs[PLAIN.id] = PLAIN
         self.memory.sessions[SESSION.id] = SESSION
         self.postman = OcpiPostman(client, self.memory, Renderings(), self.withheld, clock, parties or (OURS,))
-        self.letters = Letters(cast(Store, KeptBytes()), self.memory, self.postman)
+        self.letters = Letters(cast(Store, KeptBytes()), self.memory, self.postman, FixedLimits())
 
     def partner(self, version: str, **changes: Any) -> Partner:
         endpoints = tuple(
             Endpoint(identifier=module, role="RECEIVER", url=self.peer.url(f"/{version}/{module}"))
             for module in ("locations", "tariffs", "sessions", "cdrs")
         )
-        return replace(PARTNER, version=version, versions_url=self.peer.url(), endpoints=endpoints, **changes)
+        profiles = Endpoint(
+            identifier="chargingprofiles", role="SENDER", url=self.peer.url(f"/{version}/chargingprofiles")
+        )
+        return replace(
+            PARTNER, version=version, versions_url=self.peer.url(), endpoints=(*endpoints, profiles), **changes
+        )
 
 
 @pytest.fixture
@@ -170,3 +184,49 @@ async def test_what_cannot_be_pushed_is_withheld_and_listed(post: Post) -> None:
         post.postman.render("2.1.1", TARIFF)
 
     assert [(entry.kind, entry.id, entry.is_whole_object) for entry in post.withheld.all()] == [("tariff", "T1", True)]
+
+
+RUNNING = replace(SESSION, status=SessionStatus.ACTIVE, ledger=replace(SESSION.ledger, ended_at=None))
+PROFILE = SessionProfile(session_id=SESSION.id, station_id="CS-1", partner_id="P1", profile=ACTIVE.profile, set_at=NINE)
+
+
+@pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
+async def test_the_limits_of_a_session_go_to_who_set_a_profile_on_it(post: Post, version: str) -> None:
+    post.memory.sessions[SESSION.id] = RUNNING
+    post.memory.profiles[SESSION.id] = PROFILE
+    partner = post.partner(version, raw_token=True)
+    path = f"/{version}/chargingprofiles/{SESSION.id}"
+
+    async def take(_request: web.Request) -> web.Response:
+        return envelope()
+
+    post.peer.override[f"PUT {path}"] = take
+
+    message = await compose(post, partner, profile_subject(SESSION.id))
+    answer = await post.postman.send(partner, post.peer.token, message)
+
+    assert (answer.http_status, answer.status_code) == (200, 1000)
+    assert isinstance(message.body, dict)
+    body = orjson.loads(post.postman.dump(partner, message.body))
+    assert_valid("op:senderPutActiveChargingProfile", body, version=version, request=True)
+    headers = post.peer.requests[-1][2]
+    assert (headers["OCPI-from-party-id"], headers["OCPI-to-party-id"]) == (OURS.party_id, EMSP.party_id)
+
+
+async def test_a_session_that_is_over_or_without_a_profile_has_no_limits_to_tell(post: Post) -> None:
+    partner = post.partner("2.2.1")
+    assert await post.letters.compose(partner, profile_subject(SESSION.id)) is None
+
+    post.memory.profiles[SESSION.id] = PROFILE
+    assert await post.letters.compose(partner, profile_subject(SESSION.id)) is None  # the session has ended
+
+    post.memory.sessions[SESSION.id] = RUNNING
+    assert await post.letters.compose(partner, profile_subject(SESSION.id)) is not None
+
+
+async def test_2_1_1_has_no_words_for_charging_profiles(post: Post) -> None:
+    post.memory.sessions[SESSION.id] = RUNNING
+    post.memory.profiles[SESSION.id] = PROFILE
+
+    with pytest.raises(CannotSayError, match="no charging profiles"):
+        await post.letters.compose(post.partner("2.1.1"), profile_subject(SESSION.id))

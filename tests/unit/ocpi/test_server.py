@@ -247,16 +247,18 @@ async def test_versions_and_details_list_absolute_urls_that_are_served(platform:
         ("tariffs", "SENDER"),
         ("tokens", "RECEIVER"),
         ("commands", "RECEIVER"),
+        ("chargingprofiles", "RECEIVER"),
+    }
+    suffixes = {
+        "tokens": "/DE/EMP/1",
+        "sessions": "?date_from=2026-01-01T00:00:00Z",
+        "commands": "/START_SESSION",
+        "chargingprofiles": "/S",
     }
     for entry in details.data["endpoints"]:
-        path = entry["url"].removeprefix("https://cpo.example")
-        suffix = {
-            "tokens": "/DE/EMP/1",
-            "commands": "/STOP_SESSION",
-            "sessions": "?date_from=2026-01-01T00:00:00Z",
-        }.get(entry["identifier"], "")
-        answer = await platform.ask("GET", path + suffix)
-        assert answer.http == {"tokens": 404, "commands": 405}.get(entry["identifier"], 200)
+        path, module = entry["url"].removeprefix("https://cpo.example"), entry["identifier"]
+        answer = await platform.ask("GET", path + suffixes.get(module, ""))
+        assert answer.http == {"tokens": 404, "commands": 405}.get(module, 200)
 
 
 async def test_the_first_use_of_a_new_token_ends_the_old_one(platform: Platform) -> None:
