@@ -26,6 +26,7 @@ from gateway.flows.commands import CommandRules, Commands
 from gateway.flows.corrections import Corrections
 from gateway.flows.delivery import Deliveries
 from gateway.flows.expected import AllExpected
+from gateway.flows.hub_clients import HubClients
 from gateway.flows.inquiries import Inquiries
 from gateway.flows.inventory import Inventory
 from gateway.flows.letters import Letters
@@ -51,6 +52,7 @@ from gateway.flows.trace import TraceRing
 from gateway.flows.withheld import WithheldBook
 from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.exchange import VERSIONS_PATH, Edge, PageLimits
+from gateway.ocpi.hub_clients import ClientCalls
 from gateway.ocpi.postman import OcpiPostman
 from gateway.ocpi.renderings import Renderings
 from gateway.ocpi.results import OcpiResults
@@ -62,7 +64,7 @@ from gateway.ocpp.versions import VERSIONS as OCPP_VERSIONS
 from gateway.ops.clock import RandomIds, SystemClock
 from gateway.ops.secrets import FileSecrets, load_console_token, load_secrets
 from gateway.ops.systemd import notify
-from gateway.ports import Change, Clock, Publish, SavePartner, SaveSession
+from gateway.ports import Change, Clock, Publish, SaveHubClient, SavePartner, SaveSession
 from gateway.store.sqlite import SqliteStore
 from gateway.wiring import (
     NOBODY,
@@ -175,6 +177,7 @@ class Gateway:
         await starts.load(store)
         known = [SavePartner(partner) for partner in memory.partners.values()]
         partners.on_changes(known)
+        partners.on_changes([SaveHubClient(hub_client) for hub_client in await store.load_hub_clients()])
         outbox.on_changes(known)
         availability.begin()
         rules = AdmissionRules(unknown_stations=config.ocpp.unknown_stations)
@@ -196,9 +199,18 @@ class Gateway:
             clock=clock,
             interval_s=config.ocpi.token_pull_interval_s,
         )
+        hub_clients = HubClients(
+            store=store,
+            partners=partners,
+            api=ClientCalls(client, clock),
+            access=registration.access,
+            clock=clock,
+            interval_s=config.ocpi.hub_pull_interval_s,
+        )
         self._stack.push_async_callback(inquiries.close)
         self._stack.push_async_callback(mailboxes.drained)
-        self._stack.push_async_callback(token_pulls.close)
+        for rounds in (token_pulls.rounds, hub_clients.rounds):
+            self._stack.push_async_callback(rounds.close)
 
         renderings = Renderings()
         schedules = Schedules(memory, stations_edge.stations, clock)
@@ -267,7 +279,9 @@ class Gateway:
         )
         self._stack.push_async_callback(profiles.close)
         flows.events.profile_news.renew = profiles.renew
-        keeper = Timekeeper(store, clock, sealing, availability, trace, token_pulls, ends, profiles)
+        keeper = Timekeeper(
+            store, clock, sealing, availability, trace, ends, profiles, token_pulls.rounds, hub_clients.rounds
+        )
         self._stack.push_async_callback(_cancelled, asyncio.create_task(keeper.run()))
         commands = Commands(
             store=store,
@@ -293,6 +307,7 @@ class Gateway:
                 preferences=Preferences(
                     store, memory, clock, mailboxes, flows.transactions, preference_rules_of(config)
                 ),
+                hub_clients=hub_clients,
                 secrets=secrets,
                 clock=clock,
                 trace=trace,
@@ -348,6 +363,7 @@ class Gateway:
                 ),
                 sealing=sealing,
                 reservations=ends,
+                partners=partners,
                 withheld=withheld,
                 versions_url=public_url + VERSIONS_PATH,
                 report_health=self._report_health,

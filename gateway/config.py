@@ -234,6 +234,9 @@ class OcpiSettings(Section):
     authorize_timeout_s: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] = Field(
         default=5, description="How long a charger's driver waits for an eMSP's decision on a card."
     )
+    hub_pull_interval_s: Annotated[float, Field(ge=60, allow_inf_nan=False)] = Field(
+        default=3_600, description="Time between two pulls of a hub's list of its clients, which it pushes as well."
+    )
     token_pull_interval_s: Annotated[float, Field(ge=10, allow_inf_nan=False)] = Field(
         default=300, description="Time between two pulls of the tokens of a partner that does not push them."
     )

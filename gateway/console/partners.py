@@ -118,6 +118,22 @@ async def post_renewal(request: web.Request) -> web.Response:
     return answer(_render_partner(await request.app[PARTS].registration.renew(_load(request).id)))
 
 
+async def list_clients(request: web.Request) -> web.Response:
+    """The parties behind a hub, and how it says it stands with them."""
+    return answer(
+        [
+            {
+                "country_code": client.party.country_code,
+                "party_id": client.party.party_id,
+                "role": client.role,
+                "status": client.status,
+                "last_updated": client.last_updated,
+            }
+            for client in request.app[PARTS].partners.clients_of(_load(request).id)
+        ]
+    )
+
+
 async def list_withheld(request: web.Request) -> web.Response:
     """What partners do not get of our objects, because their version of OCPI has no words for it."""
     return answer(
@@ -193,6 +209,7 @@ ROUTES = (
     ("GET", "partners/{partner_id}", get_partner),
     ("PUT", "partners/{partner_id}", put_partner),
     ("DELETE", "partners/{partner_id}", delete_partner),
+    ("GET", "partners/{partner_id}/clients", list_clients),
     ("POST", "partners/{partner_id}/invitations", post_invitation),
     ("POST", "partners/{partner_id}/renewals", post_renewal),
     ("GET", "withheld", list_withheld),

@@ -10,6 +10,7 @@ from gateway.flows.delivery import Deliveries
 from gateway.flows.inventory import Inventory
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.memory import Memory
+from gateway.flows.partner_book import PartnerBook
 from gateway.flows.provisioning import Provisioning
 from gateway.flows.registration import Registration
 from gateway.flows.reservation_ends import ReservationApi
@@ -41,6 +42,7 @@ class Parts:
     provisioning: Provisioning
     inventory: Inventory
     local_tokens: LocalTokens
+    partners: PartnerBook
     registration: Registration
     deliveries: Deliveries
     signatures: Signatures

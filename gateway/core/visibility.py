@@ -1,4 +1,4 @@
-"""What a partner may see of a location."""
+"""What a partner may see: of a location, and of our modules."""
 
 from dataclasses import replace
 
@@ -28,3 +28,8 @@ def withdraw(location: Location) -> Location:
     """
     removed = tuple(replace(evse, status=EvseStatus.REMOVED, override=EvseStatus.REMOVED) for evse in location.evses)
     return replace(location, evses=removed)
+
+
+def may_use(partner: Partner, module: str) -> bool:
+    """Is a module of ours there for this partner?"""
+    return module != "hubclientinfo" or partner.is_hub

@@ -19,6 +19,15 @@ class PartnerStatus(StrEnum):
     ENDED = "ENDED"
 
 
+class ConnectionStatus(StrEnum):
+    """How a hub stands with one of its clients.  OCPI 2.2.1 mod_hub_client_info 16.5.1"""
+
+    CONNECTED = "CONNECTED"
+    OFFLINE = "OFFLINE"
+    PLANNED = "PLANNED"
+    SUSPENDED = "SUSPENDED"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerRole:
     party: PartyId
@@ -76,3 +85,19 @@ class Partner:
     parks_when_curtailed: bool = False
     our_party: PartyId | None = None
     revision: int = 0
+
+    @property
+    def is_hub(self) -> bool:
+        """Does it speak for parties behind it?  Not every hub says so in its credentials; the operator may know."""
+        return self.role == HUB or any(role.role == HUB for role in self.roles)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubClient:
+    """A party behind a hub (`hub_id` is the partner), in one of its roles, as the hub last told of it."""
+
+    hub_id: str
+    party: PartyId
+    role: str
+    status: ConnectionStatus
+    last_updated: datetime

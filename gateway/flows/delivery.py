@@ -26,6 +26,7 @@ from gateway.domain.deliveries import (
     Subject,
     bill_subject,
 )
+from gateway.domain.ids import PartyId
 from gateway.domain.partners import Partner, PartnerStatus
 from gateway.errors import CannotSayError, ConflictError, GatewayError, NotFoundError, StoreDownError
 from gateway.flows.agenda import Agenda
@@ -36,6 +37,7 @@ from gateway.ops.failpoints import failpoint
 from gateway.ports import (
     Change,
     Clock,
+    DeleteHubClient,
     DropDeliveries,
     Enqueue,
     MarkSending,
@@ -43,6 +45,7 @@ from gateway.ports import (
     RefuseDelivery,
     SaveCallback,
     SaveCdrReceipt,
+    SaveHubClient,
     SavePartner,
     SettleDelivery,
     Store,
@@ -69,13 +72,15 @@ class Standing:
 
 @dataclass(slots=True, eq=False)
 class _Desk:
-    """Some of one partner's lanes, and how it has answered to them of late."""
+    """Some of one partner's lanes, and how it has answered to them of late; `held` ones wait for a party behind it, a
+    hub."""
 
     partner_id: str
     is_of_results: bool
     lanes: dict[str, dict[Subject, Delivery]] = field(default_factory=dict)
     agenda: Agenda = field(default_factory=Agenda)
     in_flight: set[str] = field(default_factory=set)
+    held: dict[str, PartyId] = field(default_factory=dict)
     failures: int = 0
     is_suspended: bool = False
     paused_until: datetime | None = None
@@ -149,6 +154,9 @@ class Deliveries:
             elif isinstance(change, SavePartner):
                 self._on_partner(change.partner)
                 woken.add(change.partner.id)
+            elif isinstance(change, SaveHubClient | DeleteHubClient):
+                self._release(change.client.hub_id)
+                woken.add(change.client.hub_id)
         for partner_id in woken:
             for desk in self._desks_of(partner_id):
                 self._pump(desk)
@@ -239,10 +247,21 @@ class Deliveries:
     def _plan(self, desk: _Desk, lane: str) -> None:
         """Put a lane where its next delivery is due; the one under way plans it anew when it is over."""
         due_at = find_due(desk.lanes.get(lane, {}).values())
-        if due_at is None or lane in desk.in_flight:
+        if due_at is None or lane in desk.in_flight or lane in desk.held:
             desk.agenda.drop(lane)
         else:
             desk.agenda.put(lane, due_at)
+
+    def _release(self, hub_id: str) -> None:
+        """Go on with what waited for parties that are connected now: they are told what is so by now."""
+        hub = self._partners.find(hub_id)
+        if hub is None:
+            return
+        for desk in self._desks_of(hub_id):
+            for lane, party in list(desk.held.items()):
+                if self._partners.is_reachable(hub, party):
+                    del desk.held[lane]
+                    self._plan(desk, lane)
 
     def _on_partner(self, partner: Partner) -> None:
         """New credentials end a suspension."""
@@ -325,6 +344,8 @@ class Deliveries:
         if message is None:
             await self._settle(desk, lane, [head])
             return
+        if self._is_held(partner, desk, head, message):
+            return
         if head.subject.kind in POSTED and head.state is not DeliveryState.SENDING:
             await self._store.commit([MarkSending(head.no)])
             head = replace(head, state=DeliveryState.SENDING)
@@ -334,6 +355,16 @@ class Deliveries:
         if message.method == "POST":
             failpoint("after-post")
         await self._act(partner, desk, (head, *covered), message, answer)
+
+    def _is_held(self, partner: Partner, desk: _Desk, head: Delivery, message: Message) -> bool:
+        """Does its lane wait for a party that the hub is not connected to?  Who has asked for a result is there."""
+        if head.subject.kind is DeliveryKind.RESULT or message.to is None:
+            return False
+        if self._partners.is_reachable(partner, message.to):
+            return False
+        desk.held[head.subject.lane] = message.to
+        self._outbox.note_waiting(head.subject)
+        return True
 
     async def _send(self, partner: Partner, head: Delivery, message: Message) -> tuple[Message, PartnerAnswer]:
         """The request; what is missing over there is given whole, once."""

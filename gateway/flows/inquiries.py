@@ -40,7 +40,7 @@ DEADLINE_S = 5.0
 SERVED = timedelta(minutes=15)
 """So long an answer serves the start that follows it."""
 
-TOKENS, SENDER, HUB = "tokens", "SENDER", "HUB"
+TOKENS, SENDER = "tokens", "SENDER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,16 +184,23 @@ class Inquiries:
 
     def _whom(self, question: Question) -> Sequence[Partner]:
         """Who may know the token: its owner, the issuer of a contract (or a hub that reaches it), or any that wants to
-        be asked about unknown cards."""
+        be asked about unknown cards.  Nobody behind a hub is asked whom the hub does not reach."""
+        return [
+            each
+            for each in self._who_may_know(question)
+            if _can_be_asked(each) and self._partners.is_reachable(each, _receiver(each, question))
+        ]
+
+    def _who_may_know(self, question: Question) -> Sequence[Partner]:
         if question.token is not None:
             owner = self._partners.find(question.token.partner_id)
-            return [owner] if owner is not None and _can_be_asked(owner) else []
+            return [] if owner is None else [owner]
         if question.issuer is not None:
             issuer = self._partners.find_by_party(question.issuer)
             if issuer is not None:
-                return [issuer] if _can_be_asked(issuer) else []
-        willing = [each for each in self._partners.all() if each.ask_unknown and _can_be_asked(each)]
-        return willing if question.issuer is None else [each for each in willing if _is_hub(each)]
+                return [issuer]
+        willing = [each for each in self._partners.all() if each.ask_unknown]
+        return willing if question.issuer is None else [each for each in willing if each.is_hub]
 
     def _locate(self, key: ConnectorKey) -> tuple[LocationReferences | None, PartyId | None]:
         """The EVSE of a plug, or all of a station whose card reader does not say for which; and whose site it is."""
@@ -306,7 +313,7 @@ class Inquiries:
     def _may_own(self, partner: Partner, token: Token) -> bool:
         """A partner speaks for its own parties; a hub for any that is not connected to us directly."""
         owner = self._partners.find_by_party(token.party)
-        return owner.id == partner.id if owner is not None else _is_hub(partner)
+        return owner.id == partner.id if owner is not None else partner.is_hub
 
 
 def _key(question: Question, shown: Shown) -> tuple[str, str, str]:
@@ -322,15 +329,11 @@ def _can_be_asked(partner: Partner) -> bool:
     return partner.status is PartnerStatus.REGISTERED and find_endpoint(partner, TOKENS, SENDER) is not None
 
 
-def _is_hub(partner: Partner) -> bool:
-    return any(role.role == HUB for role in partner.roles)
-
-
 def _receiver(partner: Partner, question: Question) -> PartyId | None:
     """Which of the partner's parties is asked.  OCPI 2.2.1 transport_and_format 4.1.7"""
     if question.token is not None:
         return question.token.party
-    if _is_hub(partner):
+    if partner.is_hub:
         return question.issuer
     if question.issuer is not None:
         return question.issuer

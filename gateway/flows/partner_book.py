@@ -1,4 +1,4 @@
-"""All partners in memory: who an inbound credentials token, a party or an id belongs to."""
+"""All partners in memory: who an inbound credentials token, a party or an id belongs to; and who is behind hubs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
+from gateway.core.hubs import find_client, is_connected
 from gateway.domain.deliveries import interface_of
 from gateway.domain.ids import PartyId
-from gateway.domain.partners import HUB, Partner, PartnerRole, PartnerStatus
+from gateway.domain.partners import HUB, HubClient, Partner, PartnerRole, PartnerStatus
 from gateway.errors import NotFoundError
-from gateway.ports import Change, SavePartner
+from gateway.ports import Change, DeleteHubClient, SaveHubClient, SavePartner
 
 
 class Admission(StrEnum):
@@ -34,10 +35,14 @@ class PartnerBook:
         self._partners: dict[str, Partner] = {partner.id: partner for partner in partners}
         self._by_hash: dict[str, tuple[str, Admission]] = {}
         self._by_party: dict[PartyId, str] = {}
+        self._clients: dict[str, dict[tuple[PartyId, str], HubClient]] = {}
         self._index()
 
     def on_changes(self, changes: Sequence[Change]) -> None:
-        """Take over committed partners; an older revision than the known one is not taken."""
+        """Take over committed partners and clients of hubs; older ones than the known are not taken."""
+        for change in changes:
+            if isinstance(change, SaveHubClient | DeleteHubClient):
+                self._on_client(change)
         fresh = [change.partner for change in changes if isinstance(change, SavePartner)]
         for partner in fresh:
             known = self._partners.get(partner.id)
@@ -72,6 +77,32 @@ class PartnerBook:
         """The registered partner one of whose roles is this party; before a hub that it is only reached through."""
         partner_id = self._by_party.get(party)
         return self._partners[partner_id] if partner_id else None
+
+    def clients_of(self, hub_id: str) -> Sequence[HubClient]:
+        """The parties behind a hub, as it told of them, by party and role."""
+        clients = self._clients.get(hub_id, {}).values()
+        return sorted(clients, key=lambda client: (str(client.party), client.role))
+
+    def find_client(self, hub_id: str, party: PartyId) -> HubClient | None:
+        return find_client(self._clients.get(hub_id, {}).values(), party)
+
+    def is_reachable(self, partner: Partner, party: PartyId | None) -> bool:
+        """May anything be sent to a party through this partner?  A hub says which of its clients are connected."""
+        is_itself = any(role.party == party and role.role == HUB for role in partner.roles)
+        if party is None or is_itself or not partner.is_hub:
+            return True
+        return is_connected(self.find_client(partner.id, party))
+
+    def _on_client(self, change: SaveHubClient | DeleteHubClient) -> None:
+        client = change.client
+        clients = self._clients.setdefault(client.hub_id, {})
+        known = clients.get((client.party, client.role))
+        if known is not None and known.last_updated > client.last_updated:
+            return
+        if isinstance(change, SaveHubClient):
+            clients[client.party, client.role] = client
+        else:
+            clients.pop((client.party, client.role), None)
 
     def _index(self) -> None:
         self._by_hash = {}

@@ -23,7 +23,7 @@ from gateway.errors import ConflictError, PartnerError, RevisionConflictError
 from gateway.flows.partner_api import CREDENTIALS, Access, Credentials, Offer, PartnerApi, look_up, negotiate
 from gateway.flows.partner_book import Admission, PartnerBook, find_endpoint, is_own
 from gateway.flows.partner_urls import Fault, check_host
-from gateway.ports import Change, Clock, DropPartnerTokens, Ids, SavePartner, Secrets, Store
+from gateway.ports import Change, Clock, DeleteHubClient, DropPartnerTokens, Ids, SavePartner, Secrets, Store
 
 log = structlog.get_logger(__name__)
 
@@ -341,7 +341,8 @@ class Registration:
         log.warning("registration with partner failed", partner_id=partner_id)
 
     async def _end(self, partner_id: str) -> None:
-        partner = await self._change(partner_id, _ended, DropPartnerTokens(partner_id))
+        forgotten = [DeleteHubClient(client) for client in self._partners.clients_of(partner_id)]
+        partner = await self._change(partner_id, _ended, DropPartnerTokens(partner_id), *forgotten)
         log.info("partner ended", partner_id=partner_id, name=partner.name)
 
     def _new_partner(

@@ -1,24 +1,28 @@
 """What happens because time passes: seals, grace times, ghosts, ends of reservations and charging profiles, pulls of
-tokens, and the lazy writing of incidents."""
+lists, and the lazy writing of incidents."""
 
 import asyncio
 import contextlib
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
 from gateway.errors import StoreDownError
 from gateway.flows.availability import Availability
-from gateway.flows.profiles import Profiles
-from gateway.flows.reservation_ends import ReservationEnds
 from gateway.flows.sealing import GHOST_SWEEP, Sealing
-from gateway.flows.token_pulls import TokenPulls
 from gateway.flows.trace import TraceRing
 from gateway.ports import Clock, Store
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 1.0
+
+
+class Due(Protocol):
+    """Has things that fall due."""
+
+    def on_due(self, now: datetime) -> None: ...
 
 
 class Timekeeper:
@@ -31,30 +35,22 @@ class Timekeeper:
         sealing: Sealing,
         availability: Availability,
         trace: TraceRing,
-        token_pulls: TokenPulls | None = None,
-        reservations: ReservationEnds | None = None,
-        profiles: Profiles | None = None,
+        *others: Due,
     ) -> None:
         self._store = store
         self._clock = clock
         self._sealing = sealing
         self._availability = availability
         self._trace = trace
-        self._token_pulls = token_pulls
-        self._reservations = reservations
-        self._profiles = profiles
+        self._others = others
         self._swept_at: datetime | None = None
 
     async def tick(self, now: datetime) -> None:
         """Do what is due by `now`."""
         self._sealing.on_due(now)
         self._availability.on_due(now)
-        if self._reservations is not None:
-            self._reservations.on_due(now)
-        if self._token_pulls is not None:
-            self._token_pulls.on_due(now)
-        if self._profiles is not None:
-            self._profiles.on_due(now)
+        for other in self._others:
+            other.on_due(now)
         if self._swept_at is None or now - self._swept_at >= GHOST_SWEEP:
             self._swept_at = now
             self._sealing.sweep_ghosts(now)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,9 +12,10 @@ import structlog
 
 from gateway.domain.partners import Partner, PartnerStatus
 from gateway.domain.tokens import Token
-from gateway.errors import ConflictError, PartnerError, RevisionConflictError, StoreDownError
+from gateway.errors import ConflictError, RevisionConflictError
 from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import PartnerBook, find_endpoint
+from gateway.flows.rounds import Rounds
 from gateway.flows.tokens import TokenInbox
 from gateway.ports import Clock, SavePartner, Store
 
@@ -42,7 +42,7 @@ class TokenListApi(Protocol):
 
 
 class TokenPulls:
-    """Pulls the list of each partner that wants it so, each on its own: none delays another."""
+    """Pulls the list of each partner that wants it so."""
 
     def __init__(
         self,
@@ -62,42 +62,14 @@ class TokenPulls:
         self._api = api
         self._access = access
         self._clock = clock
-        self._interval = timedelta(seconds=interval_s)
-        self._due_at: dict[str, datetime] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
-
-    def on_due(self, now: datetime) -> None:
-        """Begin the pulls that are due; a partner that has just registered is at once."""
-        for partner in self._partners.all():
-            if not _is_pulled(partner):
-                self._due_at.pop(partner.id, None)
-            elif partner.id not in self._running and self._due_at.get(partner.id, now) <= now:
-                self._begin(partner.id)
-
-    async def settled(self) -> None:
-        """Return once no pull is under way."""
-        await asyncio.gather(*self._running.values())
-
-    async def close(self) -> None:
-        """Give up what is under way; it goes on from there after a restart."""
-        tasks = list(self._running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _begin(self, partner_id: str) -> None:
-        task = self._running[partner_id] = asyncio.get_running_loop().create_task(self._run(partner_id))
-        task.add_done_callback(lambda _: self._running.pop(partner_id, None))
-
-    async def _run(self, partner_id: str) -> None:
-        try:
-            await self._pull(self._partners.load(partner_id))
-        except (PartnerError, ConflictError, StoreDownError) as error:
-            log.warning("tokens not pulled", partner_id=partner_id, reason=str(error))
-        except Exception:  # root of a task
-            log.exception("tokens not pulled", partner_id=partner_id)
-        finally:
-            self._due_at[partner_id] = self._clock.now() + self._interval
+        self.rounds = Rounds(
+            partners=partners,
+            is_wanted=_is_pulled,
+            pull=self._pull,
+            clock=clock,
+            interval_s=interval_s,
+            failure="tokens not pulled",
+        )
 
     async def _pull(self, partner: Partner) -> None:
         began_at, until = self._clock.now(), partner.tokens_pulled_until

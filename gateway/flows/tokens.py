@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from gateway.domain.ids import PartyId, party_id_of
-from gateway.domain.partners import HUB, Partner
+from gateway.domain.partners import Partner
 from gateway.domain.tokens import Token
 from gateway.errors import ForbiddenError, NotFoundError, WireError
 from gateway.flows.masking import mask_uid
@@ -122,7 +122,7 @@ class TokenInbox:
     def _owns(self, partner: Partner, party: PartyId) -> bool:
         """A partner speaks for its own parties; a hub for any that is not connected to us directly."""
         owner = self._partners.find_by_party(party)
-        return owner.id == partner.id if owner is not None else any(role.role == HUB for role in partner.roles)
+        return owner.id == partner.id if owner is not None else partner.is_hub
 
     def _lock(self, key: TokenKey) -> asyncio.Lock:
         return self._locks.setdefault(replace(key, uid=key.uid.casefold()), asyncio.Lock())

@@ -1,5 +1,5 @@
 """What the edges may know of the rules of visibility."""
 
-from gateway.core.visibility import find_view
+from gateway.core.visibility import find_view, may_use
 
-__all__ = ["find_view"]
+__all__ = ["find_view", "may_use"]

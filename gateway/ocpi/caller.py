@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.domain.ids import PartyId, party_id_of
-from gateway.domain.partners import HUB, Partner
+from gateway.domain.partners import Partner
 from gateway.errors import ForbiddenError, UnauthorizedError, WireError
 from gateway.flows.partner_book import Admission, PartnerBook
 from gateway.ports import Secrets
@@ -68,9 +68,8 @@ def parse_route(headers: Mapping[str, str]) -> Route:
 
 def check_route(route: Route, partner: Partner, ours: tuple[PartyId, ...]) -> None:
     """A partner speaks for its own roles (a hub for anyone), and to parties that are ours."""
-    is_hub = any(role.role == HUB for role in partner.roles)
     parties = {role.party for role in partner.roles}
-    if route.sender is not None and route.sender not in parties and not is_hub:
+    if route.sender is not None and route.sender not in parties and not partner.is_hub:
         raise WireError(FROM_PARTY, f"{route.sender} is not one of the roles in your credentials")
     if route.receiver is not None and route.receiver not in ours:
         raise ForbiddenError(f"{TO_PARTY}: {route.receiver} is not a party of this platform")

@@ -15,6 +15,7 @@ from gateway.domain.ids import PartyId
 from gateway.domain.partners import Partner
 from gateway.domain.tariffs import Tariff
 from gateway.flows.commands import CommandApi
+from gateway.flows.hub_clients import HubClients
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.preferences import PreferencesApi
 from gateway.flows.profiles import ProfileApi
@@ -61,6 +62,7 @@ class Edge:
     tokens: TokenInbox
     profiles: ProfileApi
     preferences: PreferencesApi
+    hub_clients: HubClients
     secrets: Secrets
     clock: Clock
     trace: Trace

@@ -27,7 +27,7 @@ from gateway.ocpi.exchange import (
     find_message_id,
     module_path,
 )
-from gateway.ocpi.handlers import CONFIGURATION, MODULES
+from gateway.ocpi.handlers import CONFIGURATION, MODULES, REGISTRATION
 from gateway.ocpi.handlers.versions import get_details, list_versions
 from gateway.ocpi.version import Version
 from gateway.ocpi.versions import VERSIONS
@@ -103,12 +103,11 @@ def make_app(edge: Edge, *, max_body_bytes: int = MAX_BODY_BYTES) -> web.Applica
 def _add(
     app: web.Application, edge: Edge, version: Version, module: str, method: str, path: str, handler: Handler
 ) -> None:
-    is_configuration = module in CONFIGURATION
-    is_routed = version.is_routed and not is_configuration
+    is_routed = version.is_routed and module not in CONFIGURATION
 
     async def serve(call: Call) -> web.StreamResponse:
         caller = await _identify(edge, call)
-        if not is_configuration and not caller.may_use_modules:
+        if module not in REGISTRATION and not caller.may_use_modules:
             raise UnauthorizedError("a registration token opens versions and credentials only: register first")
         route = _route(edge, call, caller) if is_routed else Route()
         exchange = Exchange(edge=edge, version=version, caller=caller, route=route, request=call.request)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import structlog
-from yarl import URL
 
 from gateway.domain.ids import PartyId
 from gateway.domain.partners import Partner
@@ -22,20 +20,15 @@ from gateway.flows.partner_urls import Fault, check_host
 from gateway.flows.token_pulls import TokenPage
 from gateway.flows.tokens import TokenKey
 from gateway.ocpi import wire
-from gateway.ocpi.addresses import is_same_origin
 from gateway.ocpi.caller import request_headers
-from gateway.ocpi.client import Answer, OcpiClient, expect_success
+from gateway.ocpi.client import OcpiClient, expect_success
+from gateway.ocpi.pages import fetch_pages
 from gateway.ocpi.version import Version
 from gateway.ocpi.versions import VERSIONS
 
 log = structlog.get_logger(__name__)
 
 UNKNOWN_TOKEN = 2004
-MOST_PAGES = 20_000
-"""A list without end is given up."""
-
-_LINK = re.compile(r"<([^>]*)>([^<]*)")
-_IS_NEXT = re.compile(r'\brel\s*=\s*"?next\b', re.IGNORECASE)
 
 
 class TokenCalls:
@@ -65,31 +58,19 @@ class TokenCalls:
         self, partner: Partner, access: Access, date_from: datetime | None
     ) -> AsyncIterator[TokenPage]:
         """The partner's list page by page; what cannot be read of it is left out and counted.  Raises PartnerError."""
-        start = _endpoint(partner)
-        url: str | None = start
-        if date_from is not None:
-            joint = "&" if "?" in start else "?"
-            url = f"{start}{joint}date_from={wire.render_time(date_from)}"
+        query = "" if date_from is None else f"date_from={wire.render_time(date_from)}"
         receiver = next((role.party for role in partner.roles if role.role == "EMSP"), None)
         headers = request_headers(self._party, receiver) if _version(partner).is_routed else {}
-        seen: set[str] = set()
-        while url is not None:
-            if url in seen or len(seen) >= MOST_PAGES:
-                raise PartnerError(Fault.UNUSABLE, f"the pages of {start} do not end: {url} after {len(seen)} of them")
-            seen.add(url)
-            check_host(partner, url)
-            answer = expect_success("GET", url, await self._client.request("GET", url, access, headers=headers))
-            yield _read_page(partner, url, answer)
-            url = _next_url(start, url, answer)
+        start = _endpoint(partner)
+        async for _, entries in fetch_pages(self._client, partner, access, start, query=query, headers=headers):
+            yield _read_page(partner, entries)
 
 
-def _read_page(partner: Partner, url: str, answer: Answer) -> TokenPage:
-    if not isinstance(answer.data, list):
-        raise PartnerError(Fault.UNUSABLE, f"GET {url} was answered with no list of tokens")
+def _read_page(partner: Partner, entries: list[Any]) -> TokenPage:
     key = TokenKey(party=_owner_of(partner), uid="")
     tokens: list[Token] = []
     faults: list[str] = []
-    for entry in answer.data:
+    for entry in entries:
         try:
             tokens.append(_version(partner).parse_token(entry, key, partner.id))
         except WireError as error:
@@ -105,27 +86,6 @@ def _owner_of(partner: Partner) -> PartyId:
     if not roles:
         raise PartnerError(Fault.UNUSABLE, f"{partner.name} has named no party in its credentials")
     return roles[0].party
-
-
-def _next_url(start: str, url: str, answer: Answer) -> str | None:
-    """Where the next page is, on the same origin only: the link comes from outside, and our token would go with it."""
-    found = _find_next(answer.headers.get("Link", ""))
-    if found is None:
-        return None
-    try:
-        target = URL(url).join(URL(found))
-    except ValueError as error:
-        raise PartnerError(Fault.UNUSABLE, f"the next page after {url} is no URL: {error}") from None
-    if not is_same_origin(URL(start), target):
-        raise PartnerError(Fault.UNUSABLE, f"the next page after {url} is elsewhere: {found[:255]}; it is not followed")
-    return str(target)
-
-
-def _find_next(header: Any) -> str | None:
-    for target, parameters in _LINK.findall(str(header)):
-        if _IS_NEXT.search(parameters):
-            return str(target)
-    return None
 
 
 def _endpoint(partner: Partner) -> str:

@@ -17,7 +17,7 @@ from gateway.domain.events import MessageQuarantined, NoticeReported
 from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
-from gateway.domain.partners import Partner
+from gateway.domain.partners import HubClient, Partner
 from gateway.domain.profiles import SessionProfile
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reports import BilledCdr
@@ -28,6 +28,7 @@ from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import LocalToken, Token
 from gateway.ports.changes import (
     Change,
+    DeleteHubClient,
     DeleteLocalToken,
     DeleteStation,
     DeleteTariff,
@@ -45,6 +46,7 @@ from gateway.ports.changes import (
     SaveConnectorStatus,
     SaveDeviation,
     SaveEvseStatus,
+    SaveHubClient,
     SaveIncident,
     SaveLateFact,
     SaveLocalToken,
@@ -69,6 +71,7 @@ __all__ = [
     "Change",
     "Clock",
     "ConnectionInfo",
+    "DeleteHubClient",
     "DeleteLocalToken",
     "DeleteStation",
     "DeleteTariff",
@@ -91,6 +94,7 @@ __all__ = [
     "SaveConnectorStatus",
     "SaveDeviation",
     "SaveEvseStatus",
+    "SaveHubClient",
     "SaveIncident",
     "SaveLateFact",
     "SaveLocalToken",
@@ -188,6 +192,7 @@ class Store(Protocol):
     async def load_locations(self) -> Sequence[Location]: ...
     async def load_tariffs(self) -> Sequence[Tariff]: ...
     async def load_partners(self) -> Sequence[Partner]: ...
+    async def load_hub_clients(self) -> Sequence[HubClient]: ...
     async def load_unsealed_sessions(self) -> Sequence[Session]: ...
 
     """Every session without a CDR that is open, waits for its seal, or is held."""

@@ -9,7 +9,7 @@ from gateway.domain.cdrs import Cdr
 from gateway.domain.deliveries import CdrReceipt, Delivery, PartnerAnswer
 from gateway.domain.events import MessageQuarantined, NoticeReported
 from gateway.domain.locations import EvseStatus, Location
-from gateway.domain.partners import Partner
+from gateway.domain.partners import HubClient, Partner
 from gateway.domain.profiles import SessionProfile
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reservations import Reservation
@@ -118,6 +118,20 @@ class DropPartnerTokens:
     """Make every token the partner pushed invalid for good (its registration ended)."""
 
     partner_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveHubClient:
+    """Insert or replace by (hub, party, role); one older than the stored is kept out silently."""
+
+    client: HubClient
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteHubClient:
+    """The hub does not know it any more, as of the `last_updated` of `client`: a newer one stays."""
+
+    client: HubClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +267,8 @@ Change = (
     | DeleteLocalToken
     | SavePartner
     | DropPartnerTokens
+    | SaveHubClient
+    | DeleteHubClient
     | SaveDeviation
     | SaveNotice
     | SaveQuarantined

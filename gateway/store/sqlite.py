@@ -17,7 +17,7 @@ from gateway.domain.events import NoticeReported
 from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
-from gateway.domain.partners import Partner
+from gateway.domain.partners import HubClient, Partner
 from gateway.domain.profiles import SessionProfile
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reports import BilledCdr
@@ -44,6 +44,7 @@ from gateway.store import (
     callbacks,
     cdrs,
     facts,
+    hub_clients,
     journal,
     locations,
     outbox,
@@ -207,6 +208,9 @@ class SqliteStore:
 
     async def load_partners(self) -> Sequence[Partner]:
         return await self._lists.run(partners.load_partners)
+
+    async def load_hub_clients(self) -> Sequence[HubClient]:
+        return await self._lists.run(hub_clients.load_hub_clients)
 
     async def load_unsealed_sessions(self) -> Sequence[Session]:
         return await self._lists.run(sessions.load_unsealed_sessions)

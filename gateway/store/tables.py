@@ -318,6 +318,18 @@ partners = Table(
     Column("body", Text, nullable=False),
 )
 
+hub_clients = Table(
+    "hub_clients",
+    metadata,
+    Column("hub_id", Text, primary_key=True),
+    Column("country_code", Text, primary_key=True),
+    Column("party_id", Text, primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("last_updated_us", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # --- what the technician looks at ---------------------------------------------------------------------------------
 
 deviations = Table(

@@ -8,15 +8,18 @@ import pytest
 
 from gateway.domain.ids import party_id_of
 from gateway.domain.locations import Place
+from gateway.domain.partners import ConnectionStatus, HubClient
 from gateway.domain.sessions import Session, SessionStatus, Terms
 from gateway.domain.tokens import LocalStatus, LocalToken
 from gateway.ports import (
+    DeleteHubClient,
     DeleteLocalToken,
     DropPartnerTokens,
     PageAsked,
     SaveCdr,
     SaveConnectorStatus,
     SaveDeviation,
+    SaveHubClient,
     SaveIncident,
     SaveLateFact,
     SaveLocalToken,
@@ -476,3 +479,18 @@ async def test_a_page_of_cdrs_that_were_all_shown_comes_joined(world: World) -> 
     assert await store.find_joined_cdrs(PARTNER, None, "w", PageAsked(offset=0, limit=2)) is None
     assert await store.find_joined_cdrs("nobody", None, "v", PageAsked(offset=0, limit=2)) is None
     assert await store.find_joined_cdrs(PARTNER, None, "v", PageAsked(offset=9, limit=2)) is None
+
+
+async def test_the_newer_word_about_a_client_of_a_hub_counts_and_only_an_older_one_is_deleted(world: World) -> None:
+    store = await world.open()
+    told = HubClient(hub_id=PARTNER, party=THEIRS, role="EMSP", status=ConnectionStatus.OFFLINE, last_updated=NOON)
+    older = replace(told, status=ConnectionStatus.CONNECTED, last_updated=NOON - MS)
+    other = replace(told, role="CPO")
+    await store.commit([SaveHubClient(told)])
+    await store.commit([SaveHubClient(older), SaveHubClient(other), DeleteHubClient(older)])
+
+    store = await world.reopen()
+
+    assert await store.load_hub_clients() == [other, told]
+    await store.commit([DeleteHubClient(told)])
+    assert await store.load_hub_clients() == [other]

@@ -339,7 +339,7 @@ class World:
     def __post_init__(self) -> None:
         self.store = ConsoleStore(self.clock)
         self.trace = FakeTrace()
-        partners = PartnerBook()
+        partners = self.partners = PartnerBook()
         self.store.subscribers += [self.memory.apply, partners.on_changes]
         mailboxes = Mailboxes()
         self.corrections = Corrections(
@@ -424,6 +424,7 @@ class World:
             provisioning=self.provisioning,
             inventory=self.inventory,
             local_tokens=self.local_tokens,
+            partners=self.partners,
             registration=self.registration,
             deliveries=self.deliveries,
             signatures=Signatures(self.store, self.memory, EcdsaVerifier()),

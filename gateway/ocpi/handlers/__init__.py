@@ -1,7 +1,17 @@
 """One file per module: who calls, parse, flow, render."""
 
 from gateway.ocpi.exchange import Handler
-from gateway.ocpi.handlers import cdrs, chargingprofiles, commands, credentials, locations, sessions, tariffs, tokens
+from gateway.ocpi.handlers import (
+    cdrs,
+    chargingprofiles,
+    commands,
+    credentials,
+    hubclientinfo,
+    locations,
+    sessions,
+    tariffs,
+    tokens,
+)
 
 # Module to its routes: method, what follows the module's URL, handler.
 MODULES: dict[str, tuple[tuple[str, str, Handler], ...]] = {
@@ -34,7 +44,14 @@ MODULES: dict[str, tuple[tuple[str, str, Handler], ...]] = {
         ("PUT", "/{country_code}/{party_id}/{token_uid}", tokens.put_token),
         ("PATCH", "/{country_code}/{party_id}/{token_uid}", tokens.patch_token),
     ),
+    "hubclientinfo": (
+        ("GET", "/{country_code}/{party_id}", hubclientinfo.get_client),
+        ("PUT", "/{country_code}/{party_id}", hubclientinfo.put_client),
+    ),
 }
 
-CONFIGURATION = frozenset({"credentials", "versions"})
+REGISTRATION = frozenset({"credentials", "versions"})
+"""Modules that a registration token opens."""
+
+CONFIGURATION = REGISTRATION | {"hubclientinfo"}
 """Modules that are never routed.  OCPI 2.2.1 transport_and_format "Message Routing Headers" """

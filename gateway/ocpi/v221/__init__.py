@@ -14,6 +14,7 @@ VERSION = Version(
         ("tokens", "RECEIVER"),
         ("commands", "RECEIVER"),
         ("chargingprofiles", "RECEIVER"),
+        ("hubclientinfo", "RECEIVER"),
     ),
     parse_endpoints=credentials.parse_endpoints,
     render_endpoint=credentials.render_endpoint,

@@ -1,6 +1,8 @@
 import pytest
 from aiohttp.test_utils import TestClient
 
+from gateway.domain.partners import ConnectionStatus, HubClient
+from gateway.ports import SaveHubClient
 from tests.fakes.console_world import OURS, World
 
 API = "/api/v1/partners"
@@ -163,3 +165,17 @@ async def test_what_partners_do_not_get_is_listed(client: TestClient, world: Wor
         "what": "all",
         "reasons": ["it has a min_price"],
     }
+
+
+async def test_the_clients_of_a_hub_are_shown_with_their_state(client: TestClient, world: World) -> None:
+    hub_id = (await (await client.post(API, json={"name": "Hub", "role": "HUB"})).json())["id"]
+    told = HubClient(
+        hub_id=hub_id, party=OURS, role="EMSP", status=ConnectionStatus.PLANNED, last_updated=world.clock.now()
+    )
+    await world.store.commit([SaveHubClient(told)])
+
+    (shown,) = await (await client.get(f"{API}/{hub_id}/clients")).json()
+
+    assert (shown["country_code"], shown["party_id"]) == (OURS.country_code, OURS.party_id)
+    assert (shown["role"], shown["status"]) == ("EMSP", "PLANNED")
+    assert (await client.get(f"{API}/nobody/clients")).status == 404

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.domain.ids import ConnectorKey, PartyId
-from gateway.domain.partners import PartnerStatus
+from gateway.domain.partners import ConnectionStatus, HubClient, PartnerStatus
 from gateway.domain.sessions import SessionStatus
 from gateway.domain.tokens import (
     Allowed,
@@ -24,7 +24,7 @@ from gateway.domain.tokens import (
 from gateway.flows.authorization import Authorizer
 from gateway.flows.inquiries import Inquiry, Shown
 from gateway.flows.mailbox import Mailboxes
-from gateway.ports import DropPartnerTokens, SaveLocation, SavePartner, SaveTariff, SaveToken
+from gateway.ports import DropPartnerTokens, SaveHubClient, SaveLocation, SavePartner, SaveTariff, SaveToken
 from tests.unit.flows.deliveries import deliver
 from tests.unit.flows.emsps import BEMSP, NEVER, UNREACHABLE, Emsps, allowed, make_partner, refused
 from tests.unit.flows.stage import Stage, opened
@@ -35,6 +35,7 @@ from tests.unit.flows.words import (
     OURS,
     STATION,
     TARIFF,
+    THEN,
     after,
     ended,
     make_evse,
@@ -523,3 +524,35 @@ async def test_an_emsp_that_leaves_while_it_is_asked_allows_nothing(stage: Stage
     emsps.held["P1"].set()
 
     assert (await asking).status is AuthStatus.INVALID
+
+
+# --- behind a hub
+
+
+HUB = replace(make_partner(role="HUB", party=PartyId(country_code="NL", party_id="HUB")), ask_unknown=True)
+OFFLINE = HubClient(hub_id="P1", party=EMSP, role="EMSP", status=ConnectionStatus.OFFLINE, last_updated=THEN)
+
+
+async def test_a_party_that_its_hub_does_not_reach_is_not_asked_and_its_whitelist_rule_decides_at_once(
+    tmp_path: Path, emsps: Emsps
+) -> None:
+    emsps.answers["P1"] = allowed()
+    async with opened(tmp_path, emsps) as stage:
+        await stage.provide_usual()
+        await stage.provide(SavePartner(HUB), SaveToken(OFFLINE_OK), SaveHubClient(OFFLINE))
+
+        assert (await stage.authorize(CARD)).auth_method is AuthMethod.WHITELIST
+        assert emsps.asks == []
+        await stage.provide(SaveHubClient(replace(OFFLINE, status=ConnectionStatus.CONNECTED)))
+        assert (await stage.authorize(CARD)).auth_method is AuthMethod.AUTH_REQUEST
+
+
+async def test_a_hub_is_asked_about_an_unknown_card_whoever_behind_it_is_offline(tmp_path: Path, emsps: Emsps) -> None:
+    emsps.answers["P1"] = allowed(replace(NEVER, uid=STRANGER))
+    async with opened(tmp_path, emsps) as stage:
+        await stage.provide_usual()
+        await stage.provide(SavePartner(HUB), SaveHubClient(OFFLINE))
+
+        await stage.authorize(STRANGER)
+
+    assert [ask.receiver for _, ask in emsps.asks] == [None]

@@ -69,8 +69,8 @@ class Office:
 
     async def pull(self) -> None:
         """All that is due now."""
-        self.pulls.on_due(self.clock.now())
-        await self.pulls.settled()
+        self.pulls.rounds.on_due(self.clock.now())
+        await self.pulls.rounds.settled()
 
     @property
     def uids(self) -> set[str]:
@@ -170,13 +170,13 @@ async def test_a_partner_that_leaves_during_a_pull_leaves_no_tokens_behind() -> 
     lists = Lists([token("A")])
     lists.before_page.clear()
     office = Office(lists, PULLED)
-    office.pulls.on_due(NOON)
+    office.pulls.rounds.on_due(NOON)
     await asyncio.sleep(0)
 
     ended = replace(PULLED, status=PartnerStatus.ENDED, outbound_token=None, endpoints=())
     await office.store.commit([SavePartner(ended)])
     lists.before_page.set()
-    await office.pulls.settled()
+    await office.pulls.rounds.settled()
 
     assert office.uids == set()
     assert office.book.load(PULLED.id).tokens_pulled_until is None
@@ -186,9 +186,9 @@ async def test_a_pull_under_way_is_given_up_at_the_end() -> None:
     lists = Lists([token("A")])
     lists.before_page.clear()
     office = Office(lists, PULLED)
-    office.pulls.on_due(NOON)
+    office.pulls.rounds.on_due(NOON)
     await asyncio.sleep(0)
 
-    await office.pulls.close()
+    await office.pulls.rounds.close()
 
     assert office.uids == set()

@@ -11,12 +11,14 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.domain.commands import Asked, CommandAnswer, Order
 from gateway.domain.partners import Partner
+from gateway.flows.hub_clients import HubClients
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.registration import Registration
 from gateway.flows.tokens import TokenInbox
 from gateway.flows.withheld import WithheldBook
 from gateway.ocpi.client import OcpiClient
 from gateway.ocpi.exchange import Edge, PageLimits
+from gateway.ocpi.hub_clients import ClientCalls
 from gateway.ocpi.server import make_app
 from gateway.ports import SavePartner
 from tests.fakes.ocpi_samples import LOCATION, OTHER_OF_OURS, OURS, OWN_ROLE, PARTNER, PARTNER_TOKEN, TARIFF
@@ -75,6 +77,13 @@ class Platform:
             partners=self.book,
             registration=self.registration,
             tokens=TokenInbox(self.store, self.book),  # type: ignore[arg-type]
+            hub_clients=HubClients(
+                store=self.store,  # type: ignore[arg-type]
+                partners=self.book,
+                api=ClientCalls(self.api, self.clock),
+                access=self.registration.access,
+                clock=self.clock,
+            ),
             secrets=self.secrets,
             clock=self.clock,
             trace=self.trace,

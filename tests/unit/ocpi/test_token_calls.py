@@ -220,7 +220,7 @@ async def test_a_token_that_cannot_be_read_does_not_sink_its_page(desk: Desk) ->
 async def test_an_answer_that_is_no_list_ends_the_pull(desk: Desk) -> None:
     pages(desk, lambda: envelope({}))
 
-    with pytest.raises(PartnerError, match="no list of tokens"):
+    with pytest.raises(PartnerError, match="tokens was answered with no list"):
         await desk.pull()
 
 
