@@ -15,6 +15,8 @@ LONGEST_PAUSE_ASKED = timedelta(hours=1)
 UNKNOWN_LOCATION = 2003  # OCPI 2.2.1 status_codes 5.2
 RESULTS_TRIED_FOR = timedelta(hours=1)
 """Whoever ordered something waits for minutes, and later wants to know what became of it; not for days."""
+BEHIND_THE_HUB = frozenset({4001, 4002, 4003})
+"""A hub does not know the party addressed, has no answer of it, or no connection.  OCPI 2.2.1 status_codes 5.4"""
 SEALED_WITHIN = timedelta(seconds=10)
 STATUS_SETTLES = timedelta(seconds=2)
 """A plug that flaps is told of at most once in this time; what it says last is always told."""
@@ -39,6 +41,8 @@ class Verdict(StrEnum):
     DELIVERED = "DELIVERED"
     LATER = "LATER"
     """The partner is down, busy, or failed by itself: it is asked again."""
+    UNREACHED = "UNREACHED"
+    """It is a hub that does not reach the party addressed: that party is told later, all others are told."""
     SUSPENDED = "SUSPENDED"
     """It does not accept our credentials: nothing is sent to it until they work."""
     MISSING = "MISSING"
@@ -46,17 +50,27 @@ class Verdict(StrEnum):
     REFUSED = "REFUSED"
 
 
-def judge_answer(method: str, answer: PartnerAnswer, *, is_bill: bool = False, is_result: bool = False) -> Verdict:
+def judge_answer(
+    method: str,
+    answer: PartnerAnswer,
+    *,
+    is_bill: bool = False,
+    is_result: bool = False,
+    is_forwarded: bool = False,
+) -> Verdict:
     """What an answer to a PUT, PATCH, POST or DELETE means.
 
     A failure in either layer is one.  OCPI 2.2.1 status_codes 5.1 to 5.4; a bill that "is there already" (409) was
     delivered, and so is the end of a tariff that is not there.  Many take a result without a word of OCPI.
+    `is_forwarded`: it went through a hub to a party behind it.
     """
     http, code = answer.http_status, answer.status_code
     if 200 <= http < 300 and (1000 <= code < 2000 if code is not None else is_result):
         return Verdict.DELIVERED
     if http in (401, 403):
         return Verdict.SUSPENDED
+    if is_forwarded and code in BEHIND_THE_HUB:
+        return Verdict.UNREACHED
     if http == 404 and method == "DELETE":
         return Verdict.DELIVERED
     if (http == 404 and method != "POST") or (code == UNKNOWN_LOCATION and method == "PATCH"):

@@ -32,7 +32,7 @@ from gateway.errors import CannotSayError, ConflictError, GatewayError, NotFound
 from gateway.flows.agenda import Agenda
 from gateway.flows.letters import Letters, Postman
 from gateway.flows.outbox import Outbox
-from gateway.flows.partner_book import PartnerBook, receiver_modules
+from gateway.flows.partner_book import PartnerBook, main_party, receiver_modules
 from gateway.ops.failpoints import failpoint
 from gateway.ports import (
     Change,
@@ -72,8 +72,11 @@ class Standing:
 
 @dataclass(slots=True, eq=False)
 class _Desk:
-    """Some of one partner's lanes, and how it has answered to them of late; `held` ones wait for a party behind it, a
-    hub."""
+    """Some of one partner's lanes, and how it has answered to them of late.
+
+    Of a hub: `held` lanes wait until a party behind it is connected; `unreached` ones have so often not been taken
+    because it did not reach the party.
+    """
 
     partner_id: str
     is_of_results: bool
@@ -81,6 +84,7 @@ class _Desk:
     agenda: Agenda = field(default_factory=Agenda)
     in_flight: set[str] = field(default_factory=set)
     held: dict[str, PartyId] = field(default_factory=dict)
+    unreached: dict[str, int] = field(default_factory=dict)
     failures: int = 0
     is_suspended: bool = False
     paused_until: datetime | None = None
@@ -262,6 +266,8 @@ class Deliveries:
                 if self._partners.is_reachable(hub, party):
                     del desk.held[lane]
                     self._plan(desk, lane)
+            for lane in desk.unreached:
+                self._make_due(desk, lane)
 
     def _on_partner(self, partner: Partner) -> None:
         """New credentials end a suspension."""
@@ -273,11 +279,14 @@ class Deliveries:
     def _resume(self, desk: _Desk) -> None:
         """Try at once what was to wait."""
         desk.failures, desk.is_suspended, desk.paused_until, desk.trouble = 0, False, None, None
-        now = self._clock.now()
-        for lane, rows in desk.lanes.items():
-            for subject, row in rows.items():
-                rows[subject] = replace(row, due_at=min(row.due_at, now))
-            self._plan(desk, lane)
+        for lane in desk.lanes:
+            self._make_due(desk, lane)
+
+    def _make_due(self, desk: _Desk, lane: str) -> None:
+        now, rows = self._clock.now(), desk.lanes.get(lane, {})
+        for subject, row in rows.items():
+            rows[subject] = replace(row, due_at=min(row.due_at, now))
+        self._plan(desk, lane)
 
     # --- sending --------------------------------------------------------------------------------------------------
 
@@ -390,11 +399,17 @@ class Deliveries:
         head = sent[0]
         kind = head.subject.kind
         is_bill, is_result = kind is DeliveryKind.CDR, kind is DeliveryKind.RESULT
-        verdict = judge_answer(message.method, answer, is_bill=is_bill, is_result=is_result)
-        if verdict in (Verdict.LATER, Verdict.SUSPENDED) and is_worth_trying(head, self._clock.now()):
+        is_forwarded = partner.is_hub and message.to not in (None, main_party(partner))
+        verdict = judge_answer(message.method, answer, is_bill=is_bill, is_result=is_result, is_forwarded=is_forwarded)
+        is_tried_again = is_worth_trying(head, self._clock.now())
+        if verdict in (Verdict.LATER, Verdict.SUSPENDED) and is_tried_again:
             self._on_failure(partner, desk, head.subject.lane, answer, is_suspended=verdict is Verdict.SUSPENDED)
             return
         desk.failures, desk.is_suspended, desk.paused_until, desk.trouble = 0, False, None, None
+        if verdict is Verdict.UNREACHED and is_tried_again:
+            self._on_unreached(partner, desk, head.subject.lane, message, answer)
+            return
+        desk.unreached.pop(head.subject.lane, None)
         if verdict is not Verdict.DELIVERED:
             await self._refuse(partner, desk, head, answer)
             return
@@ -462,6 +477,19 @@ class Deliveries:
                 )
         desk.is_suspended, desk.trouble = is_suspended, answer
         self._put_off(desk, lane, desk.paused_until - now)
+
+    def _on_unreached(self, partner: Partner, desk: _Desk, lane: str, message: Message, answer: PartnerAnswer) -> None:
+        """The hub is there, the party behind it is not: its lane alone waits."""
+        failures = desk.unreached[lane] = desk.unreached.get(lane, 0) + 1
+        if failures == 1:
+            log.warning(
+                "party not reached through hub",
+                partner_id=partner.id,
+                party=str(message.to),
+                status_code=answer.status_code,
+                message=answer.message,
+            )
+        self._put_off(desk, lane, find_pause(failures, answer, self._first_pause, self._chance()))
 
     def _put_off(self, desk: _Desk, lane: str, pause: timedelta) -> None:
         """Let the other lanes go first: it may be this object alone that the partner fails on."""

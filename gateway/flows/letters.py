@@ -18,6 +18,7 @@ from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
 from gateway.errors import CannotSayError
 from gateway.flows.memory import Memory
+from gateway.flows.partner_book import main_party
 from gateway.flows.session_costs import find_cost
 from gateway.ports import Store
 
@@ -122,7 +123,9 @@ class Letters:
                 return None
             location, whole = withdraw(location), True
         if whole or subject.kind is DeliveryKind.LOCATION:
-            return self._message("PUT", partner, subject, location.party, path, self._say(partner, location))
+            return self._message(
+                "PUT", subject, location.party, path, self._say(partner, location), to=main_party(partner)
+            )
         return self._compose_part(partner, subject, location, path)
 
     def _compose_part(
@@ -136,12 +139,14 @@ class Letters:
             plug = next((plug for plug in evse.connectors if plug.id == subject.connector_id), None)
             if plug is None:
                 return None
-            return self._message("PUT", partner, subject, location.party, (*path, plug.id), self._say(partner, plug))
+            return self._message(
+                "PUT", subject, location.party, (*path, plug.id), self._say(partner, plug), to=main_party(partner)
+            )
         body = self._say(partner, evse)
         if subject.kind is DeliveryKind.EVSE_STATUS:
             body = {name: body[name] for name in ("status", "last_updated")}
-            return self._message("PATCH", partner, subject, location.party, path, body)
-        return self._message("PUT", partner, subject, location.party, path, body)
+            return self._message("PATCH", subject, location.party, path, body, to=main_party(partner))
+        return self._message("PUT", subject, location.party, path, body, to=main_party(partner))
 
     def _compose_tariff(self, partner: Partner, subject: Subject) -> Message | None:
         """A tariff that is gone, or that the partner's version cannot say any more, is deleted there."""
@@ -153,7 +158,7 @@ class Letters:
                 body = self._say(partner, tariff)
             except CannotSayError:
                 body = None
-        return self._message("DELETE" if body is None else "PUT", partner, subject, party, path, body)
+        return self._message("DELETE" if body is None else "PUT", subject, party, path, body, to=main_party(partner))
 
     async def _compose_session(self, partner: Partner, subject: Subject, *, whole: bool) -> Message | None:
         session_id = subject.object_id
@@ -167,7 +172,7 @@ class Letters:
             whole = True
         patch = None if whole else find_session_patch(self._told.get((partner.id, session_id)), body)
         method, body = ("PUT", body) if patch is None else ("PATCH", dict(patch))
-        return self._message(method, partner, subject, party, path, body, to=session.terms.token.party)
+        return self._message(method, subject, party, path, body, to=session.terms.token.party)
 
     async def _compose_bill(self, partner: Partner, subject: Subject) -> Message | None:
         """A bill goes out with the bytes it was first shown with."""
@@ -176,7 +181,7 @@ class Letters:
             return None
         body = await self._load_bytes(partner, cdr)
         to = None if cdr.terms.token is None else cdr.terms.token.party
-        return self._message("POST", partner, subject, cdr.party, (), body, to=to)
+        return self._message("POST", subject, cdr.party, (), body, to=to)
 
     async def _compose_profile(self, partner: Partner, subject: Subject) -> Message | None:
         """What the station lets a session have from now on; nothing once the session is over."""
@@ -225,19 +230,22 @@ class Letters:
     def _message(
         self,
         method: str,
-        partner: Partner,
         subject: Subject,
         owner: PartyId,
         path: tuple[str, ...],
         body: dict[str, Any] | bytes | None,
         *,
-        to: PartyId | None = None,
+        to: PartyId | None,
     ) -> Message:
+        """Sessions and CDRs go to the party whose driver it was, never to all behind a hub.
+
+        OCPI 2.2.1 transport_and_format "Broadcast Push"
+        """
         return Message(
             method=method,
             module=MODULES[subject.kind],
             owner=owner,
-            to=to or _party_of(partner),
+            to=to,
             path=path,
             body=body,
         )
@@ -245,9 +253,3 @@ class Letters:
 
 def _owner_path(party: PartyId) -> tuple[str, str]:
     return party.country_code, party.party_id
-
-
-def _party_of(partner: Partner) -> PartyId | None:
-    """Whom to address where the object belongs to no party of the partner's: its first role, a hub's own before."""
-    roles = sorted(partner.roles, key=lambda role: role.role != partner.role)
-    return roles[0].party if roles else None

@@ -123,6 +123,17 @@ def is_own(partner: Partner, role: PartnerRole) -> bool:
     return role.role == HUB or all(known.role != HUB for known in partner.roles)
 
 
+def main_party(partner: Partner) -> PartyId | None:
+    """Whom to address where it is the platform that is meant; a hub passes that on to all behind it.
+
+    None where a hub has not said which party it is: it decides itself then.  OCPI 2.2.1 transport_and_format 4.1.7
+    """
+    if partner.is_hub:
+        return next((role.party for role in partner.roles if role.role == HUB), None)
+    roles = sorted(partner.roles, key=lambda role: role.role != partner.role)
+    return roles[0].party if roles else None
+
+
 def find_endpoint(partner: Partner, identifier: str, role: str | None = None) -> str | None:
     """The URL of a partner's module; the interface role of credentials means nothing."""
     for endpoint in partner.endpoints:

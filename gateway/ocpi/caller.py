@@ -12,7 +12,7 @@ from datetime import datetime
 from gateway.domain.ids import PartyId, party_id_of
 from gateway.domain.partners import Partner
 from gateway.errors import ForbiddenError, UnauthorizedError, WireError
-from gateway.flows.partner_book import Admission, PartnerBook
+from gateway.flows.partner_book import Admission, PartnerBook, main_party
 from gateway.ports import Secrets
 
 TO_COUNTRY, TO_PARTY = "OCPI-to-country-code", "OCPI-to-party-id"
@@ -76,8 +76,8 @@ def check_route(route: Route, partner: Partner, ours: tuple[PartyId, ...]) -> No
 
 
 def response_headers(route: Route, partner: Partner | None, ours: tuple[PartyId, ...]) -> dict[str, str]:
-    """The routing headers of the answer: the request's, swapped; what it left open is the first party of each side."""
-    receiver = route.sender or (partner.roles[0].party if partner and partner.roles else None)
+    """The routing headers of the answer: the request's, swapped; what it left open is the main party of each side."""
+    receiver = route.sender or (main_party(partner) if partner else None)
     sender = route.receiver or ours[0]
     headers = {FROM_COUNTRY: sender.country_code, FROM_PARTY: sender.party_id}
     if receiver is not None:

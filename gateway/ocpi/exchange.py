@@ -16,7 +16,7 @@ from gateway.domain.partners import Partner
 from gateway.domain.tariffs import Tariff
 from gateway.flows.commands import CommandApi
 from gateway.flows.hub_clients import HubClients
-from gateway.flows.partner_book import PartnerBook
+from gateway.flows.partner_book import PartnerBook, main_party
 from gateway.flows.preferences import PreferencesApi
 from gateway.flows.profiles import ProfileApi
 from gateway.flows.registration import Registration
@@ -100,6 +100,17 @@ class Exchange:
         if len(self.edge.parties) == 1:
             return None
         return self.route.receiver if self.version.is_routed else self.partner.our_party or self.edge.parties[0]
+
+    @property
+    def drivers_of(self) -> PartyId | None:
+        """The one of the partner's parties whose drivers it asks about: one eMSP does not see those of another behind
+        the same hub or platform.  None where the platform as a whole asks, or is that party alone.
+        """
+        sender = self.route.sender
+        if self.partner.is_hub:
+            return None if sender == main_party(self.partner) else sender
+        is_alone = all(role.party == sender for role in self.partner.roles)
+        return None if is_alone else sender
 
     @property
     def viewer(self) -> Partner:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,7 +15,7 @@ from gateway.domain.tokens import Token, TokenAnswer
 from gateway.errors import PartnerError, WireError
 from gateway.flows.inquiries import TokenAsk
 from gateway.flows.partner_api import Access
-from gateway.flows.partner_book import find_endpoint
+from gateway.flows.partner_book import find_endpoint, main_party
 from gateway.flows.partner_urls import Fault, check_host
 from gateway.flows.token_pulls import TokenPage
 from gateway.flows.tokens import TokenKey
@@ -59,11 +59,11 @@ class TokenCalls:
     ) -> AsyncIterator[TokenPage]:
         """The partner's list page by page; what cannot be read of it is left out and counted.  Raises PartnerError."""
         query = "" if date_from is None else f"date_from={wire.render_time(date_from)}"
-        receiver = next((role.party for role in partner.roles if role.role == "EMSP"), None)
-        headers = request_headers(self._party, receiver) if _version(partner).is_routed else {}
         start = _endpoint(partner)
-        async for _, entries in fetch_pages(self._client, partner, access, start, query=query, headers=headers):
-            yield _read_page(partner, entries)
+        for receiver in _owners_of(partner):
+            headers = request_headers(self._party, receiver) if _version(partner).is_routed else {}
+            async for _, entries in fetch_pages(self._client, partner, access, start, query=query, headers=headers):
+                yield _read_page(partner, entries)
 
 
 def _read_page(partner: Partner, entries: list[Any]) -> TokenPage:
@@ -78,6 +78,15 @@ def _read_page(partner: Partner, entries: list[Any]) -> TokenPage:
     if faults:
         log.warning("tokens of a partner not read", partner_id=partner.id, count=len(faults), first=faults[0])
     return TokenPage(tokens=tuple(tokens), faulty=len(faults))
+
+
+def _owners_of(partner: Partner) -> Sequence[PartyId | None]:
+    """Whose tokens are asked for: those of each eMSP of the platform, of all behind a hub (where the hub is addressed:
+    OCPI 2.2.1 transport_and_format "GET All via Hubs"); a version without routing knows one party."""
+    if partner.is_hub or not _version(partner).is_routed:
+        return [main_party(partner)]
+    emsps = [role.party for role in partner.roles if role.role == "EMSP"]
+    return list(dict.fromkeys(emsps)) or [main_party(partner)]
 
 
 def _owner_of(partner: Partner) -> PartyId:

@@ -254,11 +254,16 @@ class Store(Protocol):
     """What came after the seal of a session, in the order in which it came."""
 
     # lists
-    async def page_sessions(self, partner_id: str, party: str | None, page: PageAsked) -> Page[Session]: ...
+    async def page_sessions(
+        self, partner_id: str, party: str | None, page: PageAsked, *, drivers_of: str | None = None
+    ) -> Page[Session]: ...
 
-    """Published sessions of a partner's tokens, in order of creation; `party` ("CC*PID") narrows to one of ours."""
+    """Published sessions of a partner's tokens, in order of creation; `party` ("CC*PID") narrows to one of ours,
+    `drivers_of` to tokens of one of its parties."""
 
-    async def page_cdrs(self, partner_id: str, party: str | None, version: str, page: PageAsked) -> Page[CdrRow]: ...
+    async def page_cdrs(
+        self, partner_id: str, party: str | None, version: str, page: PageAsked, *, drivers_of: str | None = None
+    ) -> Page[CdrRow]: ...
     async def find_joined_cdrs(
         self, partner_id: str, party: str | None, version: str, page: PageAsked
     ) -> tuple[Page[CdrRow], bytes] | None: ...

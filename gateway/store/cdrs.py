@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import LargeBinary, Text, bindparam, case, cast, exists, func, literal_column, select
+from sqlalchemy import LargeBinary, Text, bindparam, case, cast, exists, func, literal_column, or_, select
 from sqlalchemy.dialects import sqlite
 
 from gateway.domain.cdrs import Cdr
@@ -24,7 +24,7 @@ from gateway.store.codec import from_us, from_us_or_none, to_us
 from gateway.store.objects import ObjectCodec
 from gateway.store.paging import LAST_US, page_of
 from gateway.store.stamps import later
-from gateway.store.statements import Row, Statement, compiled, insert_row
+from gateway.store.statements import Row, Statement, compiled, insert_row, party_text
 from gateway.store.tables import cdr_numbers, cdr_renderings, cdrs, outbox
 from gateway.store.transaction import Transaction
 
@@ -176,6 +176,18 @@ _PAGE_OF_PARTY = compiled(_rows(_WITH_BODY, *_OF_ONE_PARTY, *_UNSEEN))
 _JOINED = _joined(_rows(cdrs, *_OF_ALL).subquery())
 _JOINED_OF_PARTY = _joined(_rows(cdr_numbers, *_OF_ONE_PARTY).subquery())
 
+_OF_DRIVERS = (
+    _OF_OWNER,
+    or_(bindparam("party").is_(None), cdrs.c.party == bindparam("party")),
+    party_text(cdrs.c.body, "$.terms.token.party") == bindparam("drivers"),
+)
+_BETWEEN = (cdrs.c.ordinal >= bindparam("first"), cdrs.c.ordinal <= bindparam("last"))
+_COUNT_OF_DRIVERS = compiled(select(func.count()).select_from(cdrs).where(*_OF_DRIVERS, *_BETWEEN))
+_ORDINAL_OF_DRIVERS = compiled(
+    select(cdrs.c.ordinal).where(*_OF_DRIVERS, *_BETWEEN).order_by(cdrs.c.ordinal).limit(1).offset(bindparam("offset"))
+)
+_PAGE_OF_DRIVERS = compiled(_rows(cdrs, cdrs.c.created_no, cdrs.c.ordinal, _OF_DRIVERS, *_UNSEEN))
+
 
 # What still waits for a partner, or was refused, it has not had, though the bytes are kept since they were sent.
 _KIND: Any = literal_column(f"'{DeliveryKind.CDR.value}'")
@@ -247,11 +259,22 @@ def list_cdrs(db: sqlite3.Connection, *, limit: int, offset: int) -> list[Cdr]:
 
 
 def page_cdrs(
-    db: sqlite3.Connection, partner_id: str, party: str | None, version: str, page: PageAsked
+    db: sqlite3.Connection,
+    partner_id: str,
+    party: str | None,
+    version: str,
+    page: PageAsked,
+    drivers_of: str | None = None,
 ) -> Page[CdrRow]:
-    span = _find_span(db, partner_id, party, page)
-    statement = _PAGE if party is None else _PAGE_OF_PARTY
-    rows = statement.all(db, version=version, limit=page.limit + 1, **_scope(partner_id, party, span))
+    if drivers_of is not None:
+        scope: dict[str, Any] = {"party": party, "drivers": drivers_of}
+        span = _find_span_of_drivers(db, partner_id, scope, page)
+        scope |= _scope(partner_id, None, span)
+        rows = _PAGE_OF_DRIVERS.all(db, version=version, limit=page.limit + 1, **scope)
+    else:
+        span = _find_span(db, partner_id, party, page)
+        statement = _PAGE if party is None else _PAGE_OF_PARTY
+        rows = statement.all(db, version=version, limit=page.limit + 1, **_scope(partner_id, party, span))
     ordinals = {cdr_id: ordinal for ordinal, _, _, cdr_id, _ in rows}
     return page_of([_parse_row(*row) for row in rows], page, span.total, lambda row: int(ordinals[row.cdr_id]))
 
@@ -292,6 +315,15 @@ def _find_span(db: sqlite3.Connection, owner: str, party: str | None, page: Page
         last_number, last = _NUMBER_UNTIL.one(db, owner=owner, party=party, last=last) or (0, 0)
         total = max(0, last_number - number + 1)
         _, begin = _NUMBERED.one(db, owner=owner, party=party, number=number + page.offset) or (0, LAST_US)
+    return _Span(begin if page.after is None else max(first, page.after + 1), last, total)
+
+
+def _find_span_of_drivers(db: sqlite3.Connection, owner: str, scope: dict[str, Any], page: PageAsked) -> _Span:
+    """The CDRs of the drivers of one party behind a hub: looked through, for nobody numbers those."""
+    first, last = _ordinals_between(db, owner, *_window_of(page))
+    within = {"owner": owner, "first": first, "last": last, **scope}
+    (total,) = _COUNT_OF_DRIVERS.one(db, **within) or (0,)
+    (begin,) = _ORDINAL_OF_DRIVERS.one(db, **within, offset=page.offset) or (LAST_US,)
     return _Span(begin if page.after is None else max(first, page.after + 1), last, total)
 
 

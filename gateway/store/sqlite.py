@@ -258,11 +258,15 @@ class SqliteStore:
 
     # --- lists ----------------------------------------------------------------------------------------------------
 
-    async def page_sessions(self, partner_id: str, party: str | None, page: PageAsked) -> Page[Session]:
-        return await self._lists.run(sessions.page_sessions, partner_id, party, page)
+    async def page_sessions(
+        self, partner_id: str, party: str | None, page: PageAsked, *, drivers_of: str | None = None
+    ) -> Page[Session]:
+        return await self._lists.run(sessions.page_sessions, partner_id, party, page, drivers_of)
 
-    async def page_cdrs(self, partner_id: str, party: str | None, version: str, page: PageAsked) -> Page[CdrRow]:
-        return await self._lists.run(cdrs.page_cdrs, partner_id, party, version, page)
+    async def page_cdrs(
+        self, partner_id: str, party: str | None, version: str, page: PageAsked, *, drivers_of: str | None = None
+    ) -> Page[CdrRow]:
+        return await self._lists.run(cdrs.page_cdrs, partner_id, party, version, page, drivers_of)
 
     async def find_joined_cdrs(
         self, partner_id: str, party: str | None, version: str, page: PageAsked

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert
+from sqlalchemy import Table, Text, bindparam, func, insert, literal_column, type_coerce
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ClauseElement
 
@@ -77,6 +77,15 @@ def upsert_row(
         ),
         *names,
     )
+
+
+def party_text(body: Any, path: str) -> Any:
+    """The party at a place of a JSON text, as "CC*PID"; NULL where there is none."""
+    parts = [
+        type_coerce(func.json_extract(body, literal_column(f"'{path}.{name}'")), Text)
+        for name in ("country_code", "party_id")
+    ]
+    return parts[0] + literal_column("'*'", Text) + parts[1]
 
 
 def _parameters(table: Table, without: Iterable[str]) -> dict[str, Any]:

@@ -52,6 +52,7 @@ from tests.contract.samples import (
     STATION,
     STATUS,
     TARIFF,
+    TERMS,
     THEIRS,
     TOKEN,
     cdr_no,
@@ -494,3 +495,22 @@ async def test_the_newer_word_about_a_client_of_a_hub_counts_and_only_an_older_o
     assert await store.load_hub_clients() == [other, told]
     await store.commit([DeleteHubClient(told)])
     assert await store.load_hub_clients() == [other]
+
+
+@pytest.mark.parametrize("party", [None, str(OURS)])
+async def test_lists_can_be_narrowed_to_the_drivers_of_one_party(store: SqliteStore, party: str | None) -> None:
+    other = replace(TERMS, token=replace(TOKEN, party=OTHER_PARTY))
+    for number, terms in enumerate([TERMS, other, TERMS, other, TERMS], start=1):
+        await store.commit([SaveSession(session_no(number, terms=terms)), SaveCdr(cdr_no(number, terms=terms))])
+    asked = PageAsked(offset=1, limit=1, date_from=NOON - HOUR)
+
+    sessions = await store.page_sessions(PARTNER, party, asked, drivers_of=str(THEIRS))
+    cdrs = await store.page_cdrs(PARTNER, party, "v", asked, drivers_of=str(THEIRS))
+    rest = await store.page_cdrs(PARTNER, party, "v", replace(asked, after=cdrs.next_after), drivers_of=str(THEIRS))
+
+    assert ([one.id for one in sessions.items], sessions.total) == (["s-3"], 3)
+    assert ([one.cdr_id for one in cdrs.items], cdrs.total) == (["c-3"], 3)
+    assert ([one.cdr_id for one in rest.items], rest.next_after) == (["c-5"], None)
+    nobody = PageAsked(offset=0, limit=9)
+    assert (await store.page_sessions(PARTNER, party, nobody, drivers_of="FR*XYZ")).items == ()
+    assert (await store.page_cdrs(PARTNER, party, "v", nobody, drivers_of="FR*XYZ")).items == ()

@@ -107,21 +107,27 @@ class FakeStore:
     async def find_token(self, country_code: str, party_id: str, uid: str, type_: str) -> Token | None:
         return self.tokens.get((country_code, party_id, uid.casefold(), type_))
 
-    async def page_sessions(self, partner_id: str, party: str | None, page: PageAsked) -> Page[Session]:
+    async def page_sessions(
+        self, partner_id: str, party: str | None, page: PageAsked, *, drivers_of: str | None = None
+    ) -> Page[Session]:
         matching = [
             (no, session)
             for no, session in enumerate(self.sessions, start=1)
             if session.partner_id == partner_id
+            and (drivers_of is None or (session.terms.token and str(session.terms.token.party) == drivers_of))
             and (party is None or (session.terms.place and str(session.terms.place.location.party) == party))
             and _is_within(session.last_updated, page)
         ]
         return _page(matching, page)
 
-    async def page_cdrs(self, partner_id: str, party: str | None, version: str, page: PageAsked) -> Page[CdrRow]:
+    async def page_cdrs(
+        self, partner_id: str, party: str | None, version: str, page: PageAsked, *, drivers_of: str | None = None
+    ) -> Page[CdrRow]:
         matching = [
             (no, self._row(cdr, version))
             for no, cdr in enumerate(self.cdrs, start=1)
             if cdr.partner_id == partner_id
+            and (drivers_of is None or (cdr.terms.token and str(cdr.terms.token.party) == drivers_of))
             and (party is None or str(cdr.party) == party)
             and _is_within(cdr.last_updated, page)
         ]

@@ -11,7 +11,8 @@ async def list_sessions(exchange: Exchange) -> Reply:
     edge = exchange.edge
     asked = parse_page_request(exchange.request.query, max_limit=edge.limits.sessions, needs_date_from=True)
     party = str(exchange.party) if exchange.party else None
-    page = await edge.store.page_sessions(exchange.partner.id, party, asked.asked)
+    drivers_of = str(exchange.drivers_of) if exchange.drivers_of else None
+    page = await edge.store.page_sessions(exchange.partner.id, party, asked.asked, drivers_of=drivers_of)
     render = exchange.version.render_session
     bodies = exchange.render_page(
         "session",

@@ -194,3 +194,13 @@ def test_progress_waits_for_the_interval_and_an_end_for_its_bill() -> None:
     ended = replace(SESSION, status=SessionStatus.COMPLETED, seal_due_at=NOON + FIRST)
     assert find_session_due(ended, None, NOON, minute) == NOON + FIRST + timedelta(seconds=10)
     assert find_session_due(replace(ended, seal_due_at=NOON + timedelta(hours=1)), None, NOON, minute) == NOON
+
+
+@pytest.mark.parametrize("code", [4001, 4002, 4003])
+def test_what_a_hub_cannot_pass_on_concerns_the_party_behind_it_alone(code: int) -> None:
+    assert judge_answer("PUT", said(200, code), is_forwarded=True) is Verdict.UNREACHED
+    assert judge_answer("PUT", said(200, code)) is Verdict.LATER
+
+
+def test_a_failure_of_the_hub_itself_is_one_of_the_hub() -> None:
+    assert judge_answer("PUT", said(200, 4000), is_forwarded=True) is Verdict.LATER

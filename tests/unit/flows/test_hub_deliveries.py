@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest_asyncio
 
+from gateway.domain.deliveries import PartnerAnswer
 from gateway.domain.ids import party_id_of
-from gateway.domain.partners import ConnectionStatus, HubClient
+from gateway.domain.partners import ConnectionStatus, HubClient, PartnerRole
 from gateway.domain.sessions import SessionStatus
-from gateway.ports import SaveCdr, SaveHubClient, SaveLocation, SavePartner, SaveSession
-from tests.contract.samples import CDR, FACT, LOCATION, NOON, PARTNER, SESSION, THEIRS
+from gateway.ports import SaveCdr, SaveHubClient, SaveLocation, SavePartner, SaveSession, SaveTariff
+from tests.contract.samples import CDR, FACT, LOCATION, NOON, OURS, PARTNER, SESSION, TARIFF, THEIRS, TOKEN, session_no
 from tests.unit.flows.post_office import PostOffice, hub, opened_post
 
 HUB_PARTY = party_id_of("NL", "HUB")
@@ -84,3 +85,66 @@ async def test_of_several_roles_of_a_party_that_of_the_emsp_counts(office: PostO
     await office.commit(SaveSession(SESSION, fact=FACT))
 
     assert office.network.sent == []
+
+
+# --- a hub that does not reach a party
+
+
+UNREACHED = PartnerAnswer(at=NOON, http_status=200, status_code=4002, message="timeout on forwarded request")
+OTHER_PARTY = party_id_of("FR", "OTH")
+
+
+async def test_a_party_that_the_hub_does_not_reach_is_tried_again_by_itself(office: PostOffice) -> None:
+    office.network.answers = [UNREACHED]
+    await office.commit(SaveSession(SESSION, fact=FACT))
+    other = replace(SESSION.terms, token=replace(TOKEN, party=OTHER_PARTY))
+
+    await office.commit(SaveLocation(LOCATION), SaveSession(session_no(2, terms=other), fact=FACT))
+    assert office.network.told == ["PUT sessions s-1", "PUT locations L1", "PUT sessions s-2"]
+    assert office.deliveries.standing(PARTNER).failures == 0
+    await office.wait(5)
+
+    assert office.network.told[3:] == ["PUT sessions s-1"]
+    assert await office.waiting() == []
+
+
+async def test_a_party_that_comes_back_is_not_kept_waiting_by_earlier_failures(office: PostOffice) -> None:
+    office.network.answers = [UNREACHED]
+    await office.commit(SaveSession(SESSION, fact=FACT))
+
+    await office.commit(CONNECTED)
+
+    assert office.network.told == ["PUT sessions s-1"] * 2
+
+
+async def test_the_same_words_about_the_hub_itself_are_its_own_failure(office: PostOffice) -> None:
+    office.network.answers = [UNREACHED]
+
+    await office.commit(SaveLocation(LOCATION))
+
+    assert office.deliveries.standing(PARTNER).failures == 1
+
+
+# --- whom a message names
+
+
+async def test_a_hub_broadcasts_locations_and_tariffs_and_passes_sessions_and_bills_to_one_party(
+    office: PostOffice,
+) -> None:
+    await office.commit(SaveTariff(TARIFF), SaveLocation(LOCATION))
+    await office.commit(SaveSession(SESSION, fact=FACT), SaveCdr(CDR))
+
+    to = {message.module: message.to for _, message in office.network.sent}
+    assert to == {"tariffs": HUB_PARTY, "locations": HUB_PARTY, "sessions": THEIRS, "cdrs": THEIRS}
+    assert {message.owner for _, message in office.network.sent} == {OURS}
+
+
+async def test_a_hub_that_has_not_said_who_it_is_finds_out_itself_for_whom_a_location_is(office: PostOffice) -> None:
+    """An open routing request: nobody is named, and not one of those behind it in place of all."""
+    roles = (PartnerRole(party=THEIRS, role="EMSP", name="behind it"),)
+    known = office.memory.partners[PARTNER]
+    await office.commit(SavePartner(replace(known, roles=roles)))
+
+    await office.commit(SaveLocation(LOCATION), SaveSession(SESSION, fact=FACT))
+
+    assert {message.module: message.to for _, message in office.network.sent} == {"locations": None, "sessions": THEIRS}

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from gateway.domain.partners import Endpoint, Partner
+from gateway.domain.ids import party_id_of
+from gateway.domain.partners import Endpoint, Partner, PartnerRole
 from gateway.domain.tokens import Allowed, LocationReferences, Token
 from gateway.errors import PartnerError
 from gateway.flows.inquiries import TokenAsk
@@ -272,3 +273,34 @@ async def test_contracts_have_their_word_in_2_3_0(desk: Desk) -> None:
     assert answer.token is not None
     assert answer.token.type == "EMAID"
     assert desk.seen[0][0].endswith("?type=EMAID")
+
+
+# --- hubs and platforms
+
+
+def asked_of(desk: Desk) -> list[str | None]:
+    return [headers.get("OCPI-to-party-id") for method, _, headers in desk.peer.requests if method == "GET"]
+
+
+async def test_the_list_of_a_hub_is_asked_of_the_hub_itself(desk: Desk) -> None:
+    pages(desk, lambda: page("1"))
+    roles = [("EMSP", "EMP"), ("HUB", "HUB")]
+    desk.partner = replace(desk.partner, roles=tuple(role(*each) for each in roles))
+
+    await desk.pull()
+
+    assert asked_of(desk) == ["HUB"]
+
+
+async def test_the_list_of_a_platform_is_asked_of_each_of_its_emsps(desk: Desk) -> None:
+    pages(desk, lambda: page("1"), lambda: page("2"))
+    roles = [("NSP", "NAV"), ("EMSP", "EMP"), ("EMSP", "TWO")]
+    desk.partner = replace(desk.partner, roles=tuple(role(*each) for each in roles))
+
+    await desk.pull()
+
+    assert asked_of(desk) == ["EMP", "TWO"]
+
+
+def role(name: str, party_id: str) -> PartnerRole:
+    return PartnerRole(party=party_id_of("DE", party_id), role=name, name=name)
