@@ -5,6 +5,9 @@ from dataclasses import replace
 from gateway.domain.locations import EvseStatus, Location
 from gateway.domain.partners import Partner
 
+GUIDES = frozenset({"NAP", "NSP"})
+SHOWN = frozenset({"versions", "credentials", "locations", "tariffs"})
+
 
 def is_visible(location: Location, partner: Partner) -> bool:
     """What is not to be published goes only to partners the operator trusts with it (helpdesk, guests' cards).
@@ -31,5 +34,12 @@ def withdraw(location: Location) -> Location:
 
 
 def may_use(partner: Partner, module: str) -> bool:
-    """Is a module of ours there for this partner?"""
-    return module != "hubclientinfo" or partner.is_hub
+    """Is a module there between us and this partner?
+
+    Who shows charging places (a national access point, a navigation service) has no drivers: it gets locations and
+    tariffs alone, unless it has another role beside that.  OCPI 2.2.1 types 16.5 "Role"
+    """
+    if module == "hubclientinfo":
+        return partner.is_hub
+    roles = {role.role for role in partner.roles} or {partner.role}
+    return module in SHOWN or not roles <= GUIDES

@@ -8,9 +8,10 @@ from typing import Protocol
 
 import structlog
 
+from gateway.core.visibility import may_use
 from gateway.domain.ids import PartyId
 from gateway.domain.partners import HubClient, Partner, PartnerStatus
-from gateway.errors import ConflictError, ForbiddenError, NotFoundError
+from gateway.errors import ConflictError, NotFoundError
 from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import PartnerBook, find_endpoint
 from gateway.flows.rounds import Rounds
@@ -57,17 +58,15 @@ class HubClients:
         )
 
     def load(self, hub: Partner, party: PartyId) -> HubClient:
-        """Raises NotFoundError, and ForbiddenError where the partner is no hub."""
-        _check_is_hub(hub)
+        """Raises NotFoundError."""
         client = self._partners.find_client(hub.id, party)
         if client is None:
             raise NotFoundError(f"you have not told of {party}")
         return client
 
     async def put(self, client: HubClient) -> bool:
-        """Take what a hub says of a party; True if it is new.  Raises ForbiddenError where the partner is no hub."""
+        """Take what a hub says of a party; True if it is new."""
         hub = self._partners.load(client.hub_id)
-        _check_is_hub(hub)
         known = self._partners.find_client(hub.id, client.party)
         await self._store.commit([SaveHubClient(client)])
         log.info("client of a hub told", partner_id=hub.id, party=str(client.party), status=client.status)
@@ -93,11 +92,6 @@ class HubClients:
         log.info("clients of a hub pulled", partner_id=hub.id, count=len(listed), gone=len(gone))
 
 
-def _check_is_hub(partner: Partner) -> None:
-    if not partner.is_hub:
-        raise ForbiddenError("only a hub tells of the connections of others")
-
-
 def _has_list(partner: Partner) -> bool:
     is_there = partner.status is PartnerStatus.REGISTERED and find_endpoint(partner, MODULE, "SENDER") is not None
-    return is_there and partner.is_hub
+    return is_there and may_use(partner, MODULE)

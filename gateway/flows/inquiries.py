@@ -15,6 +15,7 @@ from typing import Protocol
 import structlog
 
 from gateway.core.authorization import decide_by_answer
+from gateway.core.visibility import may_use
 from gateway.domain.ids import ConnectorKey, PartyId, station_key
 from gateway.domain.locations import EvseStatus
 from gateway.domain.partners import Partner, PartnerStatus
@@ -326,7 +327,8 @@ def _single(place: LocationReferences | None) -> str | None:
 
 
 def _can_be_asked(partner: Partner) -> bool:
-    return partner.status is PartnerStatus.REGISTERED and find_endpoint(partner, TOKENS, SENDER) is not None
+    is_there = partner.status is PartnerStatus.REGISTERED and find_endpoint(partner, TOKENS, SENDER) is not None
+    return is_there and may_use(partner, TOKENS)
 
 
 def _receiver(partner: Partner, question: Question) -> PartyId | None:

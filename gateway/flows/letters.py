@@ -193,7 +193,7 @@ class Letters:
         if place is None or token is None:
             return None
         body = self._postman.render_profile(partner.version or "", await self._limits.find_active(session, place))
-        return self._message("PUT", partner, subject, place.location.party, (session_id,), body, to=token.party)
+        return self._message("PUT", subject, place.location.party, (session_id,), body, to=token.party)
 
     async def _compose_result(self, subject: Subject) -> Message | None:
         """What became of something that was asked for: to the URL that was given, in the version of the question."""

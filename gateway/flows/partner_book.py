@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.core.hubs import find_client, is_connected
+from gateway.core.visibility import may_use
 from gateway.domain.deliveries import interface_of
 from gateway.domain.ids import PartyId
 from gateway.domain.partners import HUB, HubClient, Partner, PartnerRole, PartnerStatus
@@ -143,12 +144,14 @@ def find_endpoint(partner: Partner, identifier: str, role: str | None = None) ->
 
 
 def receiver_modules(partner: Partner) -> frozenset[str]:
-    """The modules that may be pushed to a partner: those with an interface that takes it, while it is registered."""
+    """The modules that may be pushed to a partner: those for its roles, with an interface that takes it, while it is
+    registered."""
     if partner.status is not PartnerStatus.REGISTERED:
         return frozenset()
-    return frozenset(
+    named = {
         endpoint.identifier for endpoint in partner.endpoints if endpoint.role == interface_of(endpoint.identifier)
-    )
+    }
+    return frozenset(module for module in named if may_use(partner, module))
 
 
 def _admissions(partner: Partner) -> list[tuple[str, Admission]]:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from gateway.core.visibility import may_use
 from gateway.domain.partners import Partner, PartnerStatus
 from gateway.domain.tokens import Token
 from gateway.errors import ConflictError, RevisionConflictError
@@ -106,4 +107,4 @@ class TokenPulls:
 
 def _is_pulled(partner: Partner) -> bool:
     is_there = partner.status is PartnerStatus.REGISTERED and find_endpoint(partner, "tokens", "SENDER") is not None
-    return partner.pulls_tokens and is_there
+    return partner.pulls_tokens and is_there and may_use(partner, "tokens")

@@ -18,6 +18,7 @@ from gateway.errors import PartnerError
 from gateway.flows.letters import Idiom
 from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import find_endpoint
+from gateway.flows.views import may_use
 from gateway.flows.withheld import WithheldBook
 from gateway.ocpi.caller import request_headers
 from gateway.ocpi.catalog import (
@@ -139,6 +140,8 @@ class OcpiPostman:
 def _find_url(partner: Partner, message: Message) -> str | None:
     if message.url is not None:
         return message.url
+    if not may_use(partner, message.module):
+        return None
     endpoint = find_endpoint(partner, message.module, interface_of(message.module))
     return endpoint and "/".join([endpoint.rstrip("/"), *(quote(part, safe="") for part in message.path)])
 

@@ -12,7 +12,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
-from gateway.errors import GatewayError, NotFoundError, UnauthorizedError, WireError
+from gateway.errors import ForbiddenError, GatewayError, NotFoundError, UnauthorizedError, WireError
+from gateway.flows.views import may_use
 from gateway.ocpi.caller import Caller, Route, check_route, identify, parse_route, response_headers
 from gateway.ocpi.envelope import CLIENT_ERROR, SERVER_ERROR, Reply, render_response, reply_for
 from gateway.ocpi.exchange import (
@@ -110,6 +111,8 @@ def _add(
         if module not in REGISTRATION and not caller.may_use_modules:
             raise UnauthorizedError("a registration token opens versions and credentials only: register first")
         route = _route(edge, call, caller) if is_routed else Route()
+        if not may_use(caller.partner, module):
+            raise ForbiddenError(f"{module} is not for the roles in your credentials")
         exchange = Exchange(edge=edge, version=version, caller=caller, route=route, request=call.request)
         return render_response(await handler(exchange), edge.clock.now())
 

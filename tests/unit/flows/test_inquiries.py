@@ -556,3 +556,13 @@ async def test_a_hub_is_asked_about_an_unknown_card_whoever_behind_it_is_offline
         await stage.authorize(STRANGER)
 
     assert [ask.receiver for _, ask in emsps.asks] == [None]
+
+
+async def test_who_only_shows_charging_places_is_not_asked_about_cards(tmp_path: Path, emsps: Emsps) -> None:
+    async with opened(tmp_path, emsps) as stage:
+        await stage.provide_usual()
+        await stage.provide(SavePartner(replace(make_partner(role="NSP"), ask_unknown=True)))
+
+        await stage.authorize(STRANGER)
+
+    assert emsps.asks == []

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain.deliveries import DeliveryKind, profile_subject, session_subject
 from gateway.domain.locations import EvseStatus
-from gateway.domain.partners import Endpoint, Partner, PartnerStatus
+from gateway.domain.partners import Endpoint, Partner, PartnerRole, PartnerStatus
 from gateway.domain.profiles import SessionProfile
 from gateway.domain.sessions import ChargingState, Session, SessionStatus
 from gateway.flows.memory import Memory
@@ -26,7 +26,7 @@ from gateway.ports import (
     SaveSession,
     SaveTariff,
 )
-from tests.contract.samples import CDR, EVSE, FACT, LOCATION, NOON, PARTNER_ROW, SESSION, TARIFF
+from tests.contract.samples import CDR, EVSE, FACT, LOCATION, NOON, PARTNER_ROW, SESSION, TARIFF, THEIRS
 from tests.unit.flows.stage import FakeClock
 
 MINUTE = timedelta(minutes=1)
@@ -213,3 +213,13 @@ def test_a_resync_tells_what_holds_for_sessions_with_a_profile(desk: Desk) -> No
     desk.commit(SaveProfile(replace(PROFILE, session_id="T", partner_id="other")))
 
     assert [row.delivery.subject for row in desk.outbox.resync(owner)] == [profile_subject("S")]
+
+
+def test_who_only_shows_charging_places_is_told_of_no_drivers(desk: Desk) -> None:
+    guide = receiver(OWNER, *MODULES, roles=(PartnerRole(party=THEIRS, role="NAP", name="Access point"),))
+
+    assert desk.commit(SavePartner(guide)) == []
+    assert kinds(desk.commit(SaveTariff(TARIFF))) == [(OWNER, DeliveryKind.TARIFF)]
+    assert kinds(desk.commit(SaveLocation(LOCATION))) == [(OWNER, DeliveryKind.LOCATION)]
+    assert desk.commit(SaveSession(running(), fact=FACT)) == []
+    assert desk.commit(SaveCdr(replace(CDR, partner_id=OWNER))) == []

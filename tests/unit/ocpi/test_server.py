@@ -300,3 +300,21 @@ def token_body() -> dict[str, object]:
         "whitelist": "ALLOWED",
         "last_updated": "2026-03-01T09:00:00Z",
     }
+
+
+@pytest.mark.parametrize("role", ["NAP", "NSP"])
+async def test_who_shows_charging_places_is_offered_and_given_locations_and_tariffs_alone(
+    platform: Platform, role: str
+) -> None:
+    await platform.change_partner(replace(PARTNER, roles=(PartnerRole(party=EMSP, role=role, name="Guide"),)))
+
+    details = await platform.ask("GET", "/ocpi/2.2.1")
+
+    assert {entry["identifier"] for entry in details.data["endpoints"]} == {"credentials", "locations", "tariffs"}
+    assert (await platform.ask("GET", LOCATIONS)).codes == (200, 1000)
+    assert (await platform.ask("GET", "/ocpi/cpo/2.2.1/tariffs")).codes == (200, 1000)
+    for path in ("sessions?date_from=2026-01-01T00:00:00Z", "cdrs", "tokens/DE/EMP/1"):
+        refused = await platform.ask("GET", f"/ocpi/cpo/2.2.1/{path}")
+        assert refused.codes == (404, 2001)
+        assert routing(refused.headers)["ocpi-to-party-id"] == "EMP"
+    assert (await platform.ask("PUT", TOKEN_URL, json=token_body())).codes == (404, 2001)
