@@ -33,6 +33,7 @@ class MannersInput(Strict):
     pulls_tokens: bool | None = None
     whole_seconds: bool | None = None
     parks_when_curtailed: bool | None = None
+    puts_only: bool | None = None
     our_party: PartyText5 | None = None
 
     def manners(self, ours: Sequence[PartyId]) -> Manners:
@@ -51,6 +52,7 @@ class MannersInput(Strict):
             pulls_tokens=self.pulls_tokens,
             whole_seconds=self.whole_seconds,
             parks_when_curtailed=self.parks_when_curtailed,
+            puts_only=self.puts_only,
             our_party=party,
         )
 
@@ -197,6 +199,7 @@ def _render_partner(partner: Partner) -> dict[str, Any]:
         "tokens_pulled_until": partner.tokens_pulled_until,
         "whole_seconds": partner.whole_seconds,
         "parks_when_curtailed": partner.parks_when_curtailed,
+        "puts_only": partner.puts_only,
         "our_party": str(partner.our_party) if partner.our_party else None,
         "created_at": partner.created_at,
         "last_updated": partner.last_updated,

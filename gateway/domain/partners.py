@@ -56,8 +56,8 @@ class Partner:
     nobody has told us of; `pulls_tokens`: it does not push its tokens, its list is pulled, and known up to
     `tokens_pulled_until`.
     `whole_seconds`: it reads no fractions of seconds.  `parks_when_curtailed`: it reads PARKING_TIME as OCPI had it
-    before 2026-05, as time without charging, whoever the cause.  `our_party`: the one party of ours that it knows, in a
-    version whose credentials name one party only (None: the first).
+    before 2026-05, as time without charging, whoever the cause.  `puts_only`: it takes no PATCH.  `our_party`: the one
+    party of ours that it knows, in a version whose credentials name one party only (None: the first).
     """
 
     id: str
@@ -83,6 +83,7 @@ class Partner:
     tokens_pulled_until: datetime | None = None
     whole_seconds: bool = False
     parks_when_curtailed: bool = False
+    puts_only: bool = False
     our_party: PartyId | None = None
     revision: int = 0
 

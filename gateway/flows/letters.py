@@ -28,11 +28,12 @@ class Idiom:
     """How a partner is told of objects in its version.
 
     `party`: the one of our parties that it knows, None: all; `says_unpublished`: it can be told not to show a location;
-    `patches_sessions`: a session's progress may be a PATCH.
+    `patches`: parts of an object may be told by a PATCH; `patches_sessions`: also a session's progress.
     """
 
     party: PartyId | None = None
     says_unpublished: bool = True
+    patches: bool = True
     patches_sessions: bool = True
 
 
@@ -143,7 +144,7 @@ class Letters:
                 "PUT", subject, location.party, (*path, plug.id), self._say(partner, plug), to=main_party(partner)
             )
         body = self._say(partner, evse)
-        if subject.kind is DeliveryKind.EVSE_STATUS:
+        if subject.kind is DeliveryKind.EVSE_STATUS and self._postman.idiom_of(partner).patches:
             body = {name: body[name] for name in ("status", "last_updated")}
             return self._message("PATCH", subject, location.party, path, body, to=main_party(partner))
         return self._message("PUT", subject, location.party, path, body, to=main_party(partner))

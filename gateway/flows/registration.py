@@ -45,8 +45,8 @@ class Manners:
     `sees_unpublished`: it gets locations with `publish` false too; `raw_token`: our token is sent to it as it is;
     `hosts`: where its URLs may lead beside the host of its versions URL; `ask_unknown`: it is asked about unknown
     cards; `pulls_tokens`: its list of tokens is pulled; `whole_seconds`: its times have no fractions;
-    `parks_when_curtailed`: it reads PARKING_TIME as time without charging; `our_party`: which of our parties it knows,
-    in a version whose credentials name one.
+    `parks_when_curtailed`: it reads PARKING_TIME as time without charging; `puts_only`: it takes no PATCH;
+    `our_party`: which of our parties it knows, in a version whose credentials name one.
     """
 
     name: str | None = None
@@ -57,6 +57,7 @@ class Manners:
     pulls_tokens: bool | None = None
     whole_seconds: bool | None = None
     parks_when_curtailed: bool | None = None
+    puts_only: bool | None = None
     our_party: PartyId | None = None
 
 

@@ -106,7 +106,8 @@ class OcpiPostman:
         return Idiom(
             party=(partner.our_party or self._parties[0]) if is_one_of_many else None,
             says_unpublished=spoken.says_unpublished,
-            patches_sessions=spoken.is_routed,
+            patches=not partner.puts_only,
+            patches_sessions=spoken.is_routed and not partner.puts_only,
         )
 
     async def send(self, partner: Partner, token: str, message: Message) -> PartnerAnswer:

@@ -9,7 +9,9 @@ import pytest
 from aiohttp import web
 
 from gateway.domain.deliveries import (
+    DeliveryKind,
     Message,
+    Subject,
     bill_subject,
     location_subject,
     profile_subject,
@@ -230,3 +232,21 @@ async def test_2_1_1_has_no_words_for_charging_profiles(post: Post) -> None:
 
     with pytest.raises(CannotSayError, match="no charging profiles"):
         await post.letters.compose(post.partner("2.1.1"), profile_subject(SESSION.id))
+
+
+async def test_a_partner_that_takes_no_patch_is_told_the_whole(post: Post) -> None:
+    partner = post.partner("2.2.1", puts_only=True)
+    progress = session_subject(SESSION.id)
+    running = replace(SESSION, status=SessionStatus.ACTIVE, ledger=replace(SESSION.ledger, ended_at=None))
+    post.memory.sessions[SESSION.id] = running
+    status = Subject(
+        kind=DeliveryKind.EVSE_STATUS, lane_id=LOCATION.id, object_id=LOCATION.id, evse_uid=LOCATION.evses[0].uid
+    )
+    for told in (partner, post.partner("2.2.1")):
+        post.letters.on_delivered(told, progress, await compose(post, told, progress))
+        messages = [await compose(post, told, subject) for subject in (status, progress)]
+        if told is partner:
+            assert [message.method for message in messages] == ["PUT", "PUT"]
+            assert messages[0].body == post.postman.render("2.2.1", LOCATION.evses[0])
+        else:
+            assert [message.method for message in messages] == ["PATCH", "PATCH"]
