@@ -222,6 +222,7 @@ class Gateway:
             letters=Letters(store, memory, postman, schedules),
             outbox=outbox,
             find_token=lambda partner: registration.access(partner).token,
+            look_up=registration.look_up,
             clock=clock,
             chance=lambda: random.randint(0, 1_000),
             first_pause=timedelta(seconds=config.ocpi.push_retry_s),

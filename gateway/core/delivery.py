@@ -1,5 +1,6 @@
 """How deliveries follow each other, when they are tried again, and what a partner's answer means."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ BEHIND_THE_HUB = frozenset({4001, 4002, 4003})
 SEALED_WITHIN = timedelta(seconds=10)
 STATUS_SETTLES = timedelta(seconds=2)
 """A plug that flaps is told of at most once in this time; what it says last is always told."""
+_SAYS_DUPLICATE = re.compile(r"duplicate|already|exist(s|ing)\b", re.IGNORECASE)
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 _RANKS: Mapping[DeliveryKind, int] = {
@@ -85,6 +87,13 @@ def judge_answer(
         return Verdict.REFUSED
     # 3xxx, 4xxx of a hub, no OCPI at all, a redirection: it may be mended on the other side.
     return Verdict.LATER
+
+
+def may_be_there(answer: PartnerAnswer, *, was_sent: bool) -> bool:
+    """May a partner that will not take a bill have it already?  So it may where an earlier attempt had no answer, and
+    where its words say so.  Then it is asked before the bill counts as refused.
+    """
+    return was_sent or _SAYS_DUPLICATE.search(answer.message or "") is not None
 
 
 def find_pause(failures: int, answer: PartnerAnswer, first: timedelta, permille: int) -> timedelta:

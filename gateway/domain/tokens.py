@@ -122,11 +122,22 @@ class Allowed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenStamp:
+    """A stored token without its content; `uid_key` is the uid as it compares, without case."""
+
+    party: PartyId
+    uid_key: str
+    type: str
+    last_updated: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocationReferences:
-    """Where a token is to be used, or may be."""
+    """Where a token is to be used, or may be; connectors only where one is known, and only some versions tell them."""
 
     location_id: str
     evse_uids: tuple[str, ...] = ()
+    connector_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ composed when it is sent, so a partner that was down for a day gets the present,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -28,8 +28,9 @@ from gateway.domain.deliveries import (
 )
 from gateway.domain.ids import PartyId
 from gateway.domain.partners import Partner, PartnerStatus
-from gateway.errors import CannotSayError, ConflictError, GatewayError, NotFoundError, StoreDownError
+from gateway.errors import CannotSayError, ConflictError, NotFoundError, StoreDownError
 from gateway.flows.agenda import Agenda
+from gateway.flows.courier import Courier
 from gateway.flows.letters import Letters, Postman
 from gateway.flows.outbox import Outbox
 from gateway.flows.partner_book import PartnerBook, main_party, receiver_modules
@@ -98,7 +99,11 @@ class _Desk:
 
 
 class Deliveries:
-    """Sends what waits.  `find_token` gives our credentials token for a partner; `chance` a number from 0 to 1000."""
+    """Sends what waits.
+
+    `find_token` gives our credentials token for a partner, `look_up` the partner with its endpoints of now (it raises
+    GatewayError), `chance` a number from 0 to 1000.
+    """
 
     def __init__(
         self,
@@ -109,16 +114,16 @@ class Deliveries:
         letters: Letters,
         outbox: Outbox,
         find_token: Callable[[Partner], str],
+        look_up: Callable[[Partner], Awaitable[Partner]],
         clock: Clock,
         chance: Callable[[], int],
         first_pause: timedelta = FIRST_PAUSE,
     ) -> None:
         self._store = store
         self._partners = partners
-        self._postman = postman
         self._letters = letters
         self._outbox = outbox
-        self._find_token = find_token
+        self._courier = Courier(store, postman, letters, find_token, look_up, clock)
         self._clock = clock
         self._chance = chance
         self._first_pause = first_pause
@@ -355,14 +360,13 @@ class Deliveries:
             return
         if self._is_held(partner, desk, head, message):
             return
-        if head.subject.kind in POSTED and head.state is not DeliveryState.SENDING:
+        was_sent = head.state is DeliveryState.SENDING
+        if head.subject.kind in POSTED and not was_sent:
             await self._store.commit([MarkSending(head.no)])
             head = replace(head, state=DeliveryState.SENDING)
             desk.lanes[lane][head.subject] = head
             failpoint("sending-committed")
-        message, answer = await self._send(partner, head, message)
-        if message.method == "POST":
-            failpoint("after-post")
+        message, answer = await self._courier.send(partner, head, message, was_sent=was_sent)
         await self._act(partner, desk, (head, *covered), message, answer)
 
     def _is_held(self, partner: Partner, desk: _Desk, head: Delivery, message: Message) -> bool:
@@ -374,19 +378,6 @@ class Deliveries:
         desk.held[head.subject.lane] = message.to
         self._outbox.note_waiting(head.subject)
         return True
-
-    async def _send(self, partner: Partner, head: Delivery, message: Message) -> tuple[Message, PartnerAnswer]:
-        """The request; what is missing over there is given whole, once."""
-        try:
-            token = self._find_token(partner)
-        except GatewayError as error:
-            return message, PartnerAnswer(at=self._clock.now(), http_status=401, message=str(error))
-        answer = await self._postman.send(partner, token, message)
-        if judge_answer(message.method, answer) is Verdict.MISSING:
-            whole = await self._letters.compose(partner, head.subject, whole=True)
-            if whole is not None and (whole.method, whole.path) != (message.method, message.path):
-                return whole, await self._postman.send(partner, token, whole)
-        return message, answer
 
     async def _act(
         self,

@@ -148,7 +148,7 @@ class Inquiries:
     async def ask(self, inquiry: Inquiry) -> Authorization:
         """The eMSP's decision, or by the deadline what holds without it.  Needs no task around it."""
         question, place = inquiry.question, inquiry.place
-        key = (*_key(question, inquiry.shown), place)
+        key = (*_key(question, inquiry.shown), None if place is None else (place.location_id, place.evse_uids))
         task = self._open.get(key)
         if task is None:
             task = self._open[key] = asyncio.get_running_loop().create_task(self._inquire(inquiry))
@@ -209,7 +209,9 @@ class Inquiries:
             place = self._memory.find_place(key)
             if place is None:
                 return None, None
-            references = LocationReferences(location_id=place.location.id, evse_uids=(place.evse.uid,))
+            references = LocationReferences(
+                location_id=place.location.id, evse_uids=(place.evse.uid,), connector_ids=(place.connector.id,)
+            )
             return references, place.location.party
         found = [pair for pair in self._memory.evses_of_station(key.station_id) if pair[1].status != EvseStatus.REMOVED]
         locations = {location.id: location for location, _ in found}

@@ -54,6 +54,14 @@ class Postman(Protocol):
     def idiom_of(self, partner: Partner) -> Idiom:
         """What the partner's version sets for telling it anything."""
 
+    async def look_for(
+        self, partner: Partner, token: str, message: Message, cdr_id: str, url: str | None
+    ) -> PartnerAnswer:
+        """Has the partner the bill that `message` posts?  Asked at `url`, where it keeps it, or under its id.
+
+        A success only where it is this bill; its `location` is where it was found.
+        """
+
     async def send(self, partner: Partner, token: str, message: Message) -> PartnerAnswer:
         """One request.  Where no answer came, `http_status` is 0 and the message says why."""
 

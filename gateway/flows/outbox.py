@@ -174,12 +174,13 @@ class Outbox:
         return [row for partner in self._receivers("tariffs") for row in self._enqueue([subject], partner.id)]
 
     def _follow_partner(self, partner: Partner) -> Sequence[Change]:
-        """One that registers is told everything; one that leaves nothing any more."""
+        """One that registers, or is to know another party of ours, is told everything; one that leaves nothing."""
         before, modules = self._modules.get(partner.id, frozenset()), receiver_modules(partner)
         if not modules:
             return [DropDeliveries(partner.id)] if before else ()
-        subjects = self._all_of(partner, modules - before)
         known = self._memory.partners.get(partner.id)
+        has_other_party = known is not None and known.our_party != partner.our_party
+        subjects = self._all_of(partner, modules if has_other_party else modules - before)
         if "locations" in before & modules and known is not None and known.sees_unpublished != partner.sees_unpublished:
             subjects += [
                 location_subject(location.id) for location in self._memory.locations.values() if not location.publish

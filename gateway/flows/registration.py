@@ -205,6 +205,25 @@ class Registration:
         log.info("credentials at partner renewed", partner_id=partner_id, name=partner.name, version=partner.version)
         return partner
 
+    async def look_up(self, partner: Partner) -> Partner:
+        """Look at a registered partner's endpoints anew, in its version, and keep them where they have changed.
+
+        Raises PartnerError and NotRegisteredError.
+        """
+        if partner.status is not PartnerStatus.REGISTERED or not partner.version or not partner.versions_url:
+            raise NotRegisteredError(f"partner {partner.name} is not registered")
+        token = self.access(partner).token
+        offer = await look_up(self._api, partner, partner.version, partner.versions_url, token)
+        if offer.endpoints == partner.endpoints:
+            return partner
+
+        def moved(known: Partner) -> Partner:
+            is_same = known.outbound_token == partner.outbound_token and known.version == partner.version
+            return replace(known, endpoints=offer.endpoints) if is_same else known
+
+        log.info("endpoints of partner changed", partner_id=partner.id)
+        return await self._change(partner.id, moved)
+
     # --- the partner's side
 
     def show(self, token: str, partner: Partner) -> Credentials:

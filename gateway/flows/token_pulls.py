@@ -17,7 +17,7 @@ from gateway.errors import ConflictError, RevisionConflictError
 from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import PartnerBook, find_endpoint
 from gateway.flows.rounds import Rounds
-from gateway.flows.tokens import TokenInbox
+from gateway.flows.tokens import TokenInbox, TokenKey
 from gateway.ports import Clock, SavePartner, Store
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,20 @@ class TokenPulls:
     async def _pull(self, partner: Partner) -> None:
         began_at, until = self._clock.now(), partner.tokens_pulled_until
         date_from = None if until is None else until - OVERLAP
-        count, faulty, newest = 0, 0, until
+        with self._inbox.noting(partner.id) as noted:
+            count, faulty, newest = await self._take_all(partner, date_from, until)
+            if date_from is None:
+                await self._drop_unlisted(partner, noted, count=count, faulty=faulty)
+        # A partner whose clock is ahead must not hide from us what it changes until we are there.
+        until = None if newest is None else min(newest, began_at)
+        await self._note(partner, until)
+        log.info("tokens pulled", partner_id=partner.id, count=count, faulty=faulty, is_full=date_from is None)
+
+    async def _take_all(
+        self, partner: Partner, date_from: datetime | None, newest: datetime | None
+    ) -> tuple[int, int, datetime | None]:
+        """How many were taken and how many could not be read, and the newest time in the list."""
+        count = faulty = 0
         async for page in self._api.fetch_tokens(partner, self._access(partner), date_from):
             if not self._is_as_before(partner):
                 raise ConflictError("its registration changed meanwhile")
@@ -83,10 +96,17 @@ class TokenPulls:
             faulty += page.faulty
             seen = [token.last_updated for token in page.tokens]
             newest = max(seen if newest is None else [newest, *seen], default=None)
-        # A partner whose clock is ahead must not hide from us what it changes until we are there.
-        until = None if newest is None else min(newest, began_at)
-        await self._note(partner, until)
-        log.info("tokens pulled", partner_id=partner.id, count=count, faulty=faulty, is_full=date_from is None)
+        return count, faulty, newest
+
+    async def _drop_unlisted(self, partner: Partner, noted: set[TokenKey], *, count: int, faulty: int) -> None:
+        """What a whole list does not hold is not valid any more.  One that is empty, or that we cannot read, proves
+        nothing: all cards of an eMSP are not refused for a fault of its list."""
+        if faulty or not count:
+            log.warning("tokens that are not listed left valid", partner_id=partner.id, count=count, faulty=faulty)
+            return
+        gone = await self._inbox.drop_all_but(partner, noted)
+        if gone:
+            log.info("tokens that are not listed made invalid", partner_id=partner.id, count=gone)
 
     async def _note(self, partner: Partner, until: datetime | None) -> None:
         """Remember up to where the list is known; the next pull after a new registration is a full one again."""

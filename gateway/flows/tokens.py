@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from gateway.domain.tokens import Token
 from gateway.errors import ForbiddenError, NotFoundError, WireError
 from gateway.flows.masking import mask_uid
 from gateway.flows.partner_book import PartnerBook
-from gateway.ports import SaveToken, Store
+from gateway.ports import InvalidateToken, SaveToken, Store
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,7 @@ class TokenInbox:
         self._store = store
         self._partners = partners
         self._locks: WeakValueDictionary[TokenKey, asyncio.Lock] = WeakValueDictionary()
+        self._noted: dict[str, set[TokenKey]] = {}
 
     async def load(self, partner: Partner, key: TokenKey) -> Token:
         """The token as we hold it.  Raises NotFoundError, also for another partner's."""
@@ -72,6 +74,7 @@ class TokenInbox:
         )
         key = replace(key, type=token.type)
         async with self._lock(key):
+            self._note(token)
             stored = await self._find(key)
             if not _is_stale(token, stored):
                 await self._save(token)
@@ -85,6 +88,7 @@ class TokenInbox:
         async with self._lock(key):
             stored = await self._load(partner, key)
             token = replace(stored, **patch.changes, last_updated=patch.last_updated or stored.last_updated)
+            self._note(token)
             if not _is_stale(token, stored):
                 await self._save(token)
 
@@ -96,9 +100,39 @@ class TokenInbox:
         own = [token for token in tokens if self._owns(partner, token.party)]
         if len(own) < len(tokens):
             log.warning("tokens of others' parties ignored", partner_id=partner.id, count=len(tokens) - len(own))
+        for token in own:
+            self._note(token)
         if own:
             await self._store.commit([SaveToken(token) for token in own], bulk=True)
         return len(own)
+
+    @contextmanager
+    def noting(self, partner_id: str) -> Iterator[set[TokenKey]]:
+        """Collects the keys of the tokens of a partner that come in meanwhile, pushed or taken; uids without case."""
+        noted = self._noted[partner_id] = set()
+        try:
+            yield noted
+        finally:
+            self._noted.pop(partner_id, None)
+
+    async def drop_all_but(self, partner: Partner, kept: set[TokenKey]) -> int:
+        """Make the partner's tokens invalid that are not among those collected; gives how many.
+
+        OCPI 2.2.1 mod_tokens 12.2.2.1: what a list does not hold is not valid any more.
+        """
+        gone = [
+            InvalidateToken(partner.id, stamp)
+            for stamp in await self._store.list_token_stamps(partner.id)
+            if TokenKey(party=stamp.party, uid=stamp.uid_key, type=stamp.type) not in kept
+        ]
+        if gone:
+            await self._store.commit(gone, bulk=True)
+        return len(gone)
+
+    def _note(self, token: Token) -> None:
+        noted = self._noted.get(token.partner_id)
+        if noted is not None:
+            noted.add(TokenKey(party=token.party, uid=token.uid.casefold(), type=token.type))
 
     async def _load(self, partner: Partner, key: TokenKey) -> Token:
         token = await self._find(key)

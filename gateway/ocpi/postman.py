@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
+
+from yarl import URL
 
 from gateway.domain.cdrs import Cdr, Totals
 from gateway.domain.deliveries import Message, PartnerAnswer, interface_of
@@ -18,6 +22,7 @@ from gateway.errors import PartnerError
 from gateway.flows.letters import Idiom
 from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import find_endpoint
+from gateway.flows.partner_urls import check_host
 from gateway.flows.views import may_use
 from gateway.flows.withheld import WithheldBook
 from gateway.ocpi.caller import request_headers
@@ -116,19 +121,41 @@ class OcpiPostman:
             reason = f"{partner.name} has no interface for {message.module} any more"
             return PartnerAnswer(at=self._clock.now(), http_status=405, message=reason)
         body = self.dump(partner, message.body) if isinstance(message.body, dict) else message.body
+        return (await self._request(partner, token, message, message.method, url, body))[0]
+
+    async def look_for(
+        self, partner: Partner, token: str, message: Message, cdr_id: str, url: str | None
+    ) -> PartnerAnswer:
+        """The URL is the eMSP's to choose, and told with its answer to the POST (OCPI 2.2.1 mod_cdrs 10.2.2.1).  Where
+        it was not told, the id below the endpoint is what nearly all choose.
+        """
+        endpoint = (find_endpoint(partner, message.module, "RECEIVER") or "").rstrip("/")
+        asked = f"{endpoint}/{quote(cdr_id, safe='')}"
+        if url is not None:
+            with contextlib.suppress(PartnerError, ValueError):
+                kept = str(URL(endpoint + "/").join(URL(url)))
+                check_host(partner, kept)
+                asked = kept
+        answer, data = await self._request(partner, token, message, "GET", asked, None)
+        answer = replace(answer, location=asked)
+        found = data.get("id") if isinstance(data, dict) else None
+        if 200 <= answer.http_status < 300 and str(found).casefold() != cdr_id.casefold():
+            return replace(answer, http_status=404, message=f"GET {asked} gave another object")
+        return answer
+
+    async def _request(
+        self, partner: Partner, token: str, message: Message, method: str, url: str, body: bytes | None
+    ) -> tuple[PartnerAnswer, Any]:
+        """The answer and its data."""
         access = Access(token=token, raw=partner.raw_token)
+        headers = _routing_headers(partner, message)
         try:
             answer = await self._client.request(
-                message.method,
-                url,
-                access,
-                body=body,
-                headers=_routing_headers(partner, message),
-                correlation_id=message.correlation_id,
+                method, url, access, body=body, headers=headers, correlation_id=message.correlation_id
             )
         except PartnerError as error:
-            return PartnerAnswer(at=self._clock.now(), http_status=0, message=str(error))
-        return PartnerAnswer(
+            return PartnerAnswer(at=self._clock.now(), http_status=0, message=str(error)), None
+        told = PartnerAnswer(
             at=self._clock.now(),
             http_status=answer.http_status,
             status_code=answer.status_code,
@@ -136,6 +163,7 @@ class OcpiPostman:
             location=answer.headers.get("Location"),
             retry_after_s=_seconds(answer.headers.get("Retry-After")),
         )
+        return told, answer.data
 
 
 def _find_url(partner: Partner, message: Message) -> str | None:

@@ -39,7 +39,10 @@ class TokenCalls:
         self._party = party
 
     async def authorize(self, partner: Partner, access: Access, ask: TokenAsk) -> TokenAnswer | None:
-        """None: the eMSP knows no such token (404 or 2004, many send only one of them)."""
+        """None: the eMSP knows no such token (404 or 2004, many send only one of them).
+
+        A 404 that is no OCPI is said by what stands before the eMSP: nothing is there, and nothing said of the token.
+        """
         version = _version(partner)
         query = urlencode({"type": version.render_token_type(ask.type)})
         url = f"{_endpoint(partner).rstrip('/')}/{quote(ask.uid, safe='')}/authorize?{query}"
@@ -47,7 +50,8 @@ class TokenCalls:
         body = None if ask.place is None else wire.dump_json(version.render_location_references(ask.place))
         headers = request_headers(ask.sender or self._party, ask.receiver) if version.is_routed else {}
         answer = await self._client.request("POST", url, access, body=body, headers=headers)
-        if answer.http_status == 404 or answer.status_code == UNKNOWN_TOKEN:
+        is_not_found = answer.http_status == 404 and answer.status_code is not None
+        if is_not_found or answer.status_code == UNKNOWN_TOKEN:
             return None
         try:
             return version.parse_authorization(expect_success("POST", url, answer).data, partner.id)

@@ -25,7 +25,7 @@ from gateway.domain.reservations import Reservation
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
-from gateway.domain.tokens import LocalToken, Token
+from gateway.domain.tokens import LocalToken, Token, TokenStamp
 from gateway.ports.changes import (
     Change,
     DeleteHubClient,
@@ -37,6 +37,7 @@ from gateway.ports.changes import (
     DropProfile,
     Enqueue,
     Follow,
+    InvalidateToken,
     MarkSending,
     Publish,
     RefuseDelivery,
@@ -81,6 +82,7 @@ __all__ = [
     "Enqueue",
     "Follow",
     "Ids",
+    "InvalidateToken",
     "LateFact",
     "MarkSending",
     "Page",
@@ -294,6 +296,10 @@ class Store(Protocol):
     async def load_pushed_cdr(self, cdr_id: str) -> tuple[Sequence[CdrReceipt], Sequence[Delivery]]: ...
 
     """Which partners took a bill, with their answers; and its deliveries that wait or were refused."""
+
+    async def list_token_stamps(self, partner_id: str) -> Sequence[TokenStamp]: ...
+
+    """The partner's valid tokens."""
 
     async def list_local_tokens(self) -> Sequence[LocalToken]: ...
     async def find_callback(self, callback_id: str) -> Callback | None: ...

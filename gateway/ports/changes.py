@@ -16,7 +16,7 @@ from gateway.domain.reservations import Reservation
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
-from gateway.domain.tokens import LocalToken, Token
+from gateway.domain.tokens import LocalToken, Token, TokenStamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,14 @@ class DropPartnerTokens:
     """Make every token the partner pushed invalid for good (its registration ended)."""
 
     partner_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidateToken:
+    """A token that its partner does not list any more is invalid; one that changed since `stamp` stays as it is."""
+
+    partner_id: str
+    stamp: TokenStamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +275,7 @@ Change = (
     | DeleteLocalToken
     | SavePartner
     | DropPartnerTokens
+    | InvalidateToken
     | SaveHubClient
     | DeleteHubClient
     | SaveDeviation

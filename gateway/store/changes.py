@@ -68,6 +68,7 @@ _KINDS: dict[type, tuple[Prepare, Apply]] = {
     ports.DeleteTariff: (_nothing, tariffs.apply_delete_tariff),
     ports.SaveToken: (tokens.prepare_token, tokens.apply_token),
     ports.DropPartnerTokens: (_nothing, tokens.apply_drop),
+    ports.InvalidateToken: (_nothing, tokens.apply_invalidate),
     ports.SaveLocalToken: (_nothing, tokens.apply_local_token),
     ports.DeleteLocalToken: (_nothing, tokens.apply_delete_local),
     ports.SaveHubClient: (_nothing, hub_clients.apply_client),

@@ -25,7 +25,7 @@ from gateway.domain.reservations import Reservation
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
-from gateway.domain.tokens import LocalToken, Token
+from gateway.domain.tokens import LocalToken, Token, TokenStamp
 from gateway.errors import SettingsError, StoreDownError
 from gateway.ports import (
     CdrRow,
@@ -293,6 +293,9 @@ class SqliteStore:
 
     async def load_pushed_cdr(self, cdr_id: str) -> tuple[Sequence[CdrReceipt], Sequence[Delivery]]:
         return await self._points.run(outbox.load_pushed_cdr, cdr_id)
+
+    async def list_token_stamps(self, partner_id: str) -> Sequence[TokenStamp]:
+        return await self._lists.run(tokens.list_token_stamps, partner_id)
 
     async def list_local_tokens(self) -> Sequence[LocalToken]:
         return await self._lists.run(tokens.list_local_tokens)

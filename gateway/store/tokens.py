@@ -8,8 +8,9 @@ import sqlite3
 
 from sqlalchemy import bindparam, delete, exists, func, or_, select, update
 
-from gateway.domain.tokens import LocalStatus, LocalToken, Token
-from gateway.ports import DeleteLocalToken, DropPartnerTokens, SaveLocalToken, SaveToken
+from gateway.domain.ids import PartyId
+from gateway.domain.tokens import LocalStatus, LocalToken, Token, TokenStamp
+from gateway.ports import DeleteLocalToken, DropPartnerTokens, InvalidateToken, SaveLocalToken, SaveToken
 from gateway.store.codec import from_us, to_us
 from gateway.store.objects import ObjectCodec
 from gateway.store.statements import Row, compiled, upsert_row
@@ -24,6 +25,23 @@ _DROP = compiled(
     update(tokens)
     .values(valid=bindparam("valid"), newest_us=bindparam("newest_us"))
     .where(tokens.c.partner_id == bindparam("at_partner"))
+)
+_INVALIDATE = compiled(
+    update(tokens)
+    .values(valid=bindparam("valid"))
+    .where(
+        tokens.c.uid_key == bindparam("at_uid"),
+        tokens.c.type == bindparam("at_type"),
+        tokens.c.country_code == bindparam("at_country"),
+        tokens.c.party_id == bindparam("at_party"),
+        tokens.c.partner_id == bindparam("at_partner"),
+        tokens.c.newest_us == bindparam("at_newest"),
+    )
+)
+_STAMPS = compiled(
+    select(tokens.c.uid_key, tokens.c.type, tokens.c.country_code, tokens.c.party_id, tokens.c.newest_us).where(
+        tokens.c.partner_id == bindparam("partner_id"), tokens.c.valid == 1
+    )
 )
 _UPSERT_LOCAL = upsert_row(local_tokens)
 _DELETE_LOCAL = compiled(delete(local_tokens).where(local_tokens.c.uid_key == bindparam("at_uid")))
@@ -91,6 +109,23 @@ def apply_drop(tx: Transaction, change: DropPartnerTokens, _: None) -> DropPartn
     return change
 
 
+def apply_invalidate(tx: Transaction, change: InvalidateToken, _: None) -> InvalidateToken:
+    """It keeps its time: what its partner pushes again counts."""
+    tx.flush()
+    stamp = change.stamp
+    _INVALIDATE.run(
+        tx.db,
+        valid=0,
+        at_uid=stamp.uid_key,
+        at_type=stamp.type,
+        at_country=stamp.party.country_code,
+        at_party=stamp.party.party_id,
+        at_partner=change.partner_id,
+        at_newest=to_us(stamp.last_updated),
+    )
+    return change
+
+
 def apply_local_token(tx: Transaction, change: SaveLocalToken, _: None) -> SaveLocalToken:
     token = change.token
     saved = LocalToken(
@@ -135,6 +170,18 @@ def find_token(db: sqlite3.Connection, country_code: str, party_id: str, uid: st
 def find_local_token(db: sqlite3.Connection, uid: str) -> LocalToken | None:
     row = _LOCAL.one(db, uid_key=uid.casefold())
     return None if row is None else _parse_local(*row)
+
+
+def list_token_stamps(db: sqlite3.Connection, partner_id: str) -> list[TokenStamp]:
+    return [
+        TokenStamp(
+            party=PartyId(country_code=country_code, party_id=party_id),
+            uid_key=uid_key,
+            type=type_,
+            last_updated=from_us(newest_us),
+        )
+        for uid_key, type_, country_code, party_id, newest_us in _STAMPS.all(db, partner_id=partner_id)
+    ]
 
 
 def list_local_tokens(db: sqlite3.Connection) -> list[LocalToken]:

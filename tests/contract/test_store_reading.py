@@ -15,6 +15,7 @@ from gateway.ports import (
     DeleteHubClient,
     DeleteLocalToken,
     DropPartnerTokens,
+    InvalidateToken,
     PageAsked,
     SaveCdr,
     SaveConnectorStatus,
@@ -514,3 +515,16 @@ async def test_lists_can_be_narrowed_to_the_drivers_of_one_party(store: SqliteSt
     nobody = PageAsked(offset=0, limit=9)
     assert (await store.page_sessions(PARTNER, party, nobody, drivers_of="FR*XYZ")).items == ()
     assert (await store.page_cdrs(PARTNER, party, "v", nobody, drivers_of="FR*XYZ")).items == ()
+
+
+async def test_a_token_is_made_invalid_only_as_it_was_seen_and_until_it_is_pushed_again(store: SqliteStore) -> None:
+    await store.commit([SaveToken(TOKEN), SaveToken(replace(TOKEN, uid="OTHER"))])
+    seen = {stamp.uid_key: stamp for stamp in await store.list_token_stamps(PARTNER)}
+    await store.commit([SaveToken(replace(TOKEN, uid="OTHER", last_updated=NOON + MS))])
+
+    await store.commit([InvalidateToken(PARTNER, stamp) for stamp in seen.values()])
+
+    assert [token.valid for token in await store.find_tokens(TOKEN.uid)] == [False]
+    assert [stamp.uid_key for stamp in await store.list_token_stamps(PARTNER)] == ["other"]
+    await store.commit([SaveToken(TOKEN)])
+    assert [token.valid for token in await store.find_tokens(TOKEN.uid)] == [True]

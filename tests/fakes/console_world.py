@@ -295,6 +295,9 @@ class FakePostman:
     async def send(self, partner: Any, token: str, message: Message) -> PartnerAnswer:
         return PartnerAnswer(at=NOW, http_status=0, message="no network here")
 
+    async def look_for(self, partner: Any, token: str, message: Message, cdr_id: str, url: str | None) -> PartnerAnswer:
+        return PartnerAnswer(at=NOW, http_status=0, message="no network here")
+
 
 class FakeReservations:
     """Takes back what is in the store's list."""
@@ -405,6 +408,7 @@ class World:
             letters=Letters(self.store, self.memory, postman, FixedLimits()),
             outbox=self.outbox,
             find_token=lambda partner: "token",
+            look_up=self.registration.look_up,
             clock=self.clock,
             chance=lambda: 0,
         )

@@ -12,9 +12,19 @@ from gateway.domain.locations import Location
 from gateway.domain.partners import Partner
 from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
-from gateway.domain.tokens import Token
+from gateway.domain.tokens import Token, TokenStamp
 from gateway.errors import RevisionConflictError, StoreDownError
-from gateway.ports import CdrRow, Change, DropPartnerTokens, Page, PageAsked, SavePartner, SaveToken, TraceEntry
+from gateway.ports import (
+    CdrRow,
+    Change,
+    DropPartnerTokens,
+    InvalidateToken,
+    Page,
+    PageAsked,
+    SavePartner,
+    SaveToken,
+    TraceEntry,
+)
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -107,6 +117,13 @@ class FakeStore:
     async def find_token(self, country_code: str, party_id: str, uid: str, type_: str) -> Token | None:
         return self.tokens.get((country_code, party_id, uid.casefold(), type_))
 
+    async def list_token_stamps(self, partner_id: str) -> Sequence[TokenStamp]:
+        return [
+            TokenStamp(party=token.party, uid_key=key[2], type=token.type, last_updated=token.last_updated)
+            for key, token in self.tokens.items()
+            if token.partner_id == partner_id and token.valid
+        ]
+
     async def page_sessions(
         self, partner_id: str, party: str | None, page: PageAsked, *, drivers_of: str | None = None
     ) -> Page[Session]:
@@ -169,6 +186,11 @@ class FakeStore:
             known = self.tokens.get(key)
             if known is None or known.last_updated <= token.last_updated:
                 self.tokens[key] = token
+        elif isinstance(change, InvalidateToken):
+            stamp = change.stamp
+            key = (stamp.party.country_code, stamp.party.party_id, stamp.uid_key, stamp.type)
+            if self.tokens[key].last_updated == stamp.last_updated:
+                self.tokens[key] = replace(self.tokens[key], valid=False)
         elif isinstance(change, DropPartnerTokens):
             for key, token in self.tokens.items():
                 if token.partner_id == change.partner_id:

@@ -109,8 +109,14 @@ def parse_authorization(data: Any, _partner_id: str) -> TokenAnswer:
 
 
 def render_location_references(place: LocationReferences) -> dict[str, Any]:
-    """Without `connector_ids`: an answer counts for an EVSE as a whole.  OCPI 2.1.1 mod_tokens 4.2"""
-    return without_absent({"location_id": place.location_id, "evse_uids": list(place.evse_uids)})
+    """OCPI 2.1.1 mod_tokens 4.2"""
+    return without_absent(
+        {
+            "location_id": place.location_id,
+            "evse_uids": list(place.evse_uids),
+            "connector_ids": list(place.connector_ids),
+        }
+    )
 
 
 def render_token_type(type_: str) -> str:

@@ -37,11 +37,19 @@ def hub(party: Any, **changes: Any) -> Partner:
 
 
 class Network:
-    """What partners were sent; `answers` are given one after the other, then everything is taken."""
+    """What partners were sent; `answers` are given one after the other, then everything is taken.
+
+    `found` likewise where a bill is looked for; `moved` is the partner with the endpoints of now.
+    """
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, Message]] = []
+        self.called: list[Partner] = []
         self.answers: list[PartnerAnswer] = []
+        self.found: list[PartnerAnswer] = []
+        self.looked_for: list[tuple[str, str | None]] = []
+        self.moved: Partner | None = None
+        self.looked_up = 0
         self.idiom = Idiom()
 
     def render(self, version: str, item: Any, totals: Any = None) -> dict[str, Any]:
@@ -56,7 +64,18 @@ class Network:
 
     async def send(self, partner: Partner, token: str, message: Message) -> PartnerAnswer:
         self.sent.append((partner.id, message))
+        self.called.append(partner)
         return self.answers.pop(0) if self.answers else TAKEN
+
+    async def look_for(
+        self, partner: Partner, token: str, message: Message, cdr_id: str, url: str | None
+    ) -> PartnerAnswer:
+        self.looked_for.append((cdr_id, url))
+        return self.found.pop(0)
+
+    async def look_up(self, partner: Partner) -> Partner:
+        self.looked_up += 1
+        return self.moved or partner
 
     @property
     def told(self) -> list[str]:
@@ -83,6 +102,7 @@ class PostOffice:
             letters=self.letters,
             outbox=self.outbox,
             find_token=lambda partner: "token",
+            look_up=self.network.look_up,
             clock=self.clock,
             chance=lambda: 1_000,
         )

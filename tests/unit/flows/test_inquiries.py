@@ -96,7 +96,8 @@ async def test_at_a_plug_the_emsp_is_asked_about_its_evse(stage: Stage, emsps: E
 
     await stage.send(start(plug=2))
 
-    assert emsps.asks[0][1].place == LocationReferences(location_id="L1", evse_uids=("CS1-2",))
+    place = LocationReferences(location_id="L1", evse_uids=("CS1-2",), connector_ids=("2",))
+    assert emsps.asks[0][1].place == place
 
 
 @pytest.mark.parametrize("whitelist", [Whitelist.ALWAYS, Whitelist.ALLOWED])

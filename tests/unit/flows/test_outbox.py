@@ -26,7 +26,7 @@ from gateway.ports import (
     SaveSession,
     SaveTariff,
 )
-from tests.contract.samples import CDR, EVSE, FACT, LOCATION, NOON, PARTNER_ROW, SESSION, TARIFF, THEIRS
+from tests.contract.samples import CDR, EVSE, FACT, LOCATION, NOON, OURS, PARTNER_ROW, SESSION, TARIFF, THEIRS
 from tests.unit.flows.stage import FakeClock
 
 MINUTE = timedelta(minutes=1)
@@ -223,3 +223,13 @@ def test_who_only_shows_charging_places_is_told_of_no_drivers(desk: Desk) -> Non
     assert kinds(desk.commit(SaveLocation(LOCATION))) == [(OWNER, DeliveryKind.LOCATION)]
     assert desk.commit(SaveSession(running(), fact=FACT)) == []
     assert desk.commit(SaveCdr(replace(CDR, partner_id=OWNER))) == []
+
+
+def test_a_partner_that_is_to_know_another_party_of_ours_is_told_everything_anew(desk: Desk) -> None:
+    desk.commit(SaveTariff(TARIFF))
+    desk.commit(SavePartner(receiver(OWNER, *MODULES)))
+
+    assert desk.commit(SavePartner(receiver(OWNER, *MODULES, name="Another name"))) == []
+    told = desk.commit(SavePartner(receiver(OWNER, *MODULES, our_party=OURS)))
+
+    assert kinds(told) == [(OWNER, DeliveryKind.TARIFF)]

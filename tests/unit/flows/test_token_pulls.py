@@ -13,8 +13,8 @@ from gateway.errors import PartnerError
 from gateway.flows.partner_api import Access
 from gateway.flows.partner_book import PartnerBook
 from gateway.flows.token_pulls import TokenPage, TokenPulls
-from gateway.flows.tokens import TokenInbox
-from gateway.ports import SavePartner
+from gateway.flows.tokens import TokenInbox, TokenPatch, token_key
+from gateway.ports import SavePartner, SaveToken
 from tests.fakes.ocpi_samples import PARTNER, STRANGER, TOKEN
 from tests.fakes.ocpi_store import NOON, FakeClock, FakeStore
 
@@ -36,6 +36,7 @@ class Lists:
     def __init__(self, *pages: list[Token]) -> None:
         self.pages = pages
         self.failure: PartnerError | None = None
+        self.faulty = 0
         self.asked: list[tuple[str, datetime | None]] = []
         self.before_page = asyncio.Event()
         self.before_page.set()
@@ -46,7 +47,7 @@ class Lists:
         self.asked.append((partner.id, date_from))
         for tokens in self.pages:
             await self.before_page.wait()
-            yield TokenPage(tokens=tuple(tokens))
+            yield TokenPage(tokens=tuple(tokens), faulty=self.faulty)
         if self.failure is not None:
             raise self.failure
 
@@ -57,10 +58,11 @@ class Office:
         self.store = FakeStore(self.book.on_changes)
         self.store.partners = {partner.id: partner for partner in partners}
         self.clock = FakeClock()
+        self.inbox = TokenInbox(self.store, self.book)  # type: ignore[arg-type]
         self.pulls = TokenPulls(
             store=self.store,  # type: ignore[arg-type]
             partners=self.book,
-            inbox=TokenInbox(self.store, self.book),  # type: ignore[arg-type]
+            inbox=self.inbox,
             api=lists,
             access=lambda partner: Access(token=partner.id),
             clock=self.clock,
@@ -71,6 +73,10 @@ class Office:
         """All that is due now."""
         self.pulls.rounds.on_due(self.clock.now())
         await self.pulls.rounds.settled()
+
+    @property
+    def valid(self) -> set[str]:
+        return {each.uid for each in self.store.tokens.values() if each.valid}
 
     @property
     def uids(self) -> set[str]:
@@ -192,3 +198,57 @@ async def test_a_pull_under_way_is_given_up_at_the_end() -> None:
     await office.pulls.rounds.close()
 
     assert office.uids == set()
+
+
+# --- what a whole list does not hold
+
+
+async def known_before(office: Office, *uids: str) -> None:
+    await office.store.commit([SaveToken(token(uid, 600)) for uid in uids])
+
+
+async def test_tokens_that_a_whole_list_does_not_hold_are_invalid_from_then_on() -> None:
+    office = Office(Lists([token("A", 60)], [token("c", 60)]), PULLED)
+    await known_before(office, "A", "B", "C")
+
+    await office.pull()
+
+    assert (office.uids, office.valid) == ({"A", "B", "c"}, {"A", "c"})
+
+
+async def test_a_token_that_is_pushed_during_the_pull_stays_valid() -> None:
+    lists = Lists([token("A", 60)])
+    lists.before_page.clear()
+    office = Office(lists, PULLED)
+    await known_before(office, "B", "C")
+    office.pulls.rounds.on_due(NOON)
+    await asyncio.sleep(0)
+    inbox = office.inbox
+    await inbox.put(PULLED, token_key("DE", "EMP", "B"), token("B", 600))
+    await inbox.patch(PULLED, token_key("DE", "EMP", "C"), TokenPatch(last_updated=NOON, changes={"issuer": "New"}))
+
+    lists.before_page.set()
+    await office.pulls.rounds.settled()
+
+    assert office.valid == {"A", "B", "C"}
+
+
+@pytest.mark.parametrize("faulty", [0, 1])
+async def test_an_empty_list_or_one_that_cannot_be_read_proves_nothing(faulty: int) -> None:
+    lists = Lists([] if not faulty else [token("A")])
+    lists.faulty = faulty
+    office = Office(lists, PULLED)
+    await known_before(office, "B")
+
+    await office.pull()
+
+    assert "B" in office.valid
+
+
+async def test_the_pull_of_what_changed_leaves_all_other_tokens_alone() -> None:
+    office = Office(Lists([token("A", 1)]), replace(PULLED, tokens_pulled_until=NOON))
+    await known_before(office, "B")
+
+    await office.pull()
+
+    assert office.valid == {"A", "B"}

@@ -250,3 +250,39 @@ async def test_a_partner_that_takes_no_patch_is_told_the_whole(post: Post) -> No
             assert messages[0].body == post.postman.render("2.2.1", LOCATION.evses[0])
         else:
             assert [message.method for message in messages] == ["PATCH", "PATCH"]
+
+
+# --- a bill that may be there already
+
+
+async def look_for(post: Post, url: str | None, data: Any, path: str) -> tuple[int, str | None]:
+    async def answer(_request: web.Request) -> web.Response:
+        return envelope(data)
+
+    post.peer.override[f"GET {path}"] = answer
+    partner = post.partner("2.2.1", raw_token=True)
+    message = await compose(post, partner, bill_subject(SESSION.id, CDR.id))
+    found = await post.postman.look_for(partner, post.peer.token, message, CDR.id, url)
+    return found.http_status, found.location
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [("{peer}/kept/77", "/kept/77"), ("/kept/77", "/kept/77"), (None, f"/2.2.1/cdrs/{CDR.id}")],
+)
+async def test_a_bill_is_looked_for_where_it_is_kept_or_under_its_id(post: Post, url: str | None, path: str) -> None:
+    kept = url and url.replace("{peer}", post.peer.url("").rstrip("/"))
+
+    assert await look_for(post, kept, {"id": CDR.id.upper()}, path) == (200, post.peer.url(path))
+    assert "OCPI-to-party-id" in post.peer.requests[-1][2]
+
+
+@pytest.mark.parametrize("data", [{"id": "another"}, [{"id": CDR.id}], None])
+async def test_another_object_than_the_bill_is_no_sign_that_it_is_there(post: Post, data: Any) -> None:
+    assert (await look_for(post, None, data, f"/2.2.1/cdrs/{CDR.id}"))[0] == 404
+
+
+async def test_a_place_on_a_foreign_host_is_not_asked(post: Post) -> None:
+    path = f"/2.2.1/cdrs/{CDR.id}"
+
+    assert await look_for(post, "https://evil.example/cdrs/1", {"id": CDR.id}, path) == (200, post.peer.url(path))

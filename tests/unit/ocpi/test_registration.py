@@ -432,3 +432,15 @@ async def test_a_role_of_the_peer_that_another_holds_ends_the_registration_on_bo
     assert second.calls[-1] == "DELETE /2.2.1/credentials"
     assert second.role == ROLE
     await second.stop()
+
+
+async def test_endpoints_that_have_moved_are_found_and_kept(gateway: Platform, peer: FakePeer) -> None:
+    partner_id, _ = await register(gateway, peer)
+    known = gateway.store.partners[partner_id]
+    assert await gateway.registration.look_up(known) == known
+    peer.modules.append(("sessions", "RECEIVER"))
+
+    found = await gateway.registration.look_up(known)
+
+    assert "sessions" in {endpoint.identifier for endpoint in found.endpoints}
+    assert gateway.store.partners[partner_id] == found

@@ -244,13 +244,14 @@ async def test_an_ask_in_2_1_1_has_no_routing_and_its_answer_no_token(desk: Desk
     info = {"language": "en", "text": "Welcome"}
     desk.answers(AUTHORIZE, lambda: envelope({"allowed": "ALLOWED", "location": place, "info": info}))
 
-    answer = await desk.authorize(replace(ASK, type="APP_USER"))
+    at_plug = replace(PLACE, connector_ids=("2",))
+    answer = await desk.authorize(replace(ASK, type="APP_USER", place=at_plug))
 
     assert (answer.allowed, answer.token, answer.authorization_reference) == (Allowed.ALLOWED, None, None)
     assert answer.place == LocationReferences(location_id="LOC1", evse_uids=("E1",))
     ((path, body),) = desk.seen
     assert path.endswith("?type=OTHER")
-    assert body == {"location_id": "LOC1", "evse_uids": ["E1", "E2"]}
+    assert body == {"location_id": "LOC1", "evse_uids": ["E1", "E2"], "connector_ids": ["2"]}
     assert not [name for name in desk.peer.requests[-1][2] if name.lower().startswith("ocpi-")]
 
 
@@ -304,3 +305,10 @@ async def test_the_list_of_a_platform_is_asked_of_each_of_its_emsps(desk: Desk) 
 
 def role(name: str, party_id: str) -> PartnerRole:
     return PartnerRole(party=party_id_of("DE", party_id), role=name, name=name)
+
+
+async def test_a_404_that_is_no_ocpi_says_nothing_of_the_token(desk: Desk) -> None:
+    desk.answers(AUTHORIZE, lambda: web.Response(status=404, text="<h1>nothing here</h1>"))
+
+    with pytest.raises(PartnerError, match="no OCPI envelope"):
+        await desk.authorize()
