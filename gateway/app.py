@@ -29,6 +29,7 @@ from gateway.flows.expected import AllExpected
 from gateway.flows.hub_clients import HubClients
 from gateway.flows.inquiries import Inquiries
 from gateway.flows.inventory import Inventory
+from gateway.flows.invoices import Invoices
 from gateway.flows.letters import Letters
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.mailbox import Mailboxes
@@ -364,6 +365,7 @@ class Gateway:
                 ),
                 sealing=sealing,
                 reservations=ends,
+                invoices=Invoices(store, clock),
                 partners=partners,
                 withheld=withheld,
                 versions_url=public_url + VERSIONS_PATH,
@@ -412,7 +414,7 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 def _page_limits(config: Config) -> PageLimits:
     limit = config.ocpi.page_limit
-    return PageLimits(locations=limit, sessions=limit, cdrs=limit, tariffs=limit)
+    return PageLimits(locations=limit, sessions=limit, cdrs=limit, tariffs=limit, invoices=limit)
 
 
 def _roles(config: Config) -> list[PartnerRole]:

@@ -8,6 +8,7 @@ from aiohttp import web
 from gateway.flows.corrections import Corrections
 from gateway.flows.delivery import Deliveries
 from gateway.flows.inventory import Inventory
+from gateway.flows.invoices import Invoices
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.memory import Memory
 from gateway.flows.partner_book import PartnerBook
@@ -49,6 +50,7 @@ class Parts:
     corrections: Corrections
     sealing: Sealing
     reservations: ReservationApi
+    invoices: Invoices
     withheld: WithheldBook
     versions_url: str
     report_health: Callable[[], Awaitable[HealthReport]]

@@ -11,6 +11,7 @@ from gateway.console import (
     deliveries,
     export,
     inventory,
+    invoices,
     ledger,
     partners,
     reports,
@@ -57,8 +58,8 @@ def build_app(parts: Parts) -> web.Application:
     """The routes and what stands before them."""
     app = web.Application(middlewares=[answer_errors, check_token], client_max_size=MAX_BODY_BYTES)
     app[PARTS] = parts
-    ours = (commands, reservations, watch, stations, inventory, tokens, partners, deliveries, ledger, export, reports)
-    for module in ours:
+    objects = (stations, inventory, tokens, partners, deliveries, ledger, invoices)
+    for module in (commands, reservations, watch, *objects, export, reports):
         for method, path, handler in module.ROUTES:
             app.router.add_route(method, f"{API}/{path}", handler)
     return app

@@ -34,6 +34,7 @@ _RANKS: Mapping[DeliveryKind, int] = {
     DeliveryKind.CDR: 1,
     DeliveryKind.RESULT: 0,
     DeliveryKind.PROFILE: 0,
+    DeliveryKind.INVOICE: 0,
 }
 
 

@@ -22,6 +22,7 @@ class DeliveryKind(StrEnum):
     """Of what the partner asked for: see `domain.callbacks`."""
     PROFILE = "PROFILE"
     """The limits that hold for a session on which the partner has set a charging profile."""
+    INVOICE = "INVOICE"
 
 
 class DeliveryState(StrEnum):
@@ -38,7 +39,8 @@ class Subject:
     """The object of a delivery: ids, never its content.
 
     Deliveries of one partner with the same `lane` go one after the other: those of a session and its bills (`lane_id`
-    is the session's id), those of a location and its parts, those of a tariff; a result goes by itself.
+    is the session's id), those of a location and its parts, those of a tariff, those of an invoice; a result goes by
+    itself.
     """
 
     kind: DeliveryKind
@@ -57,9 +59,14 @@ def tariff_subject(party: PartyId, tariff_id: str) -> Subject:
     return Subject(kind=DeliveryKind.TARIFF, lane_id=f"{party}*{tariff_id}", object_id=tariff_id)
 
 
-def party_of_tariff(subject: Subject) -> PartyId:
+def party_in_lane(subject: Subject) -> PartyId:
     country_code, party_id, _ = subject.lane_id.split("*", 2)
     return PartyId(country_code=country_code, party_id=party_id)
+
+
+def invoice_subject(party: PartyId, record_id: str) -> Subject:
+    """A record of an invoice; its lane names the party, as that of a tariff does."""
+    return Subject(kind=DeliveryKind.INVOICE, lane_id=f"{party}*{record_id}", object_id=record_id)
 
 
 def session_subject(session_id: str) -> Subject:
@@ -96,6 +103,7 @@ LANES = {
     DeliveryKind.CDR: "session",
     DeliveryKind.RESULT: "result",
     DeliveryKind.PROFILE: "profile",
+    DeliveryKind.INVOICE: "invoice",
 }
 
 POSTED = frozenset({DeliveryKind.CDR, DeliveryKind.RESULT})
@@ -111,6 +119,7 @@ MODULES = {
     DeliveryKind.CDR: "cdrs",
     DeliveryKind.RESULT: "commands",
     DeliveryKind.PROFILE: PROFILES_MODULE,
+    DeliveryKind.INVOICE: "invoicereconciliation",
 }
 """The module that a partner must have an interface of to be told (OCPI 2.2.1 version_information_endpoint 6.2.2)."""
 

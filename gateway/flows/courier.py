@@ -69,7 +69,7 @@ class Courier:
         self, partner: Partner, token: str, head: Delivery, message: Message
     ) -> tuple[Message, PartnerAnswer]:
         answer = await self._postman.send(partner, token, message)
-        if judge_answer(message.method, answer) is Verdict.MISSING:
+        if judge_answer(message.method, answer) is Verdict.MISSING or _has_record(head, message, answer):
             whole = await self._letters.compose(partner, head.subject, whole=True)
             if whole is not None and (whole.method, whole.path) != (message.method, message.path):
                 return whole, await self._postman.send(partner, token, whole)
@@ -111,3 +111,11 @@ class Courier:
         if verdict is Verdict.DELIVERED:
             log.info("bill was there already", partner_id=partner.id, cdr_id=cdr_id, message=answer.message)
         return found if verdict in (Verdict.DELIVERED, Verdict.LATER) else answer
+
+
+def _has_record(head: Delivery, message: Message, answer: PartnerAnswer) -> bool:
+    """Has the partner the record of an invoice that was to be new to it?  Its answer to an earlier attempt was lost."""
+    if head.subject.kind is not DeliveryKind.INVOICE or message.method != "POST":
+        return False
+    is_refused = judge_answer("POST", answer) is Verdict.REFUSED
+    return is_refused and (answer.http_status == 409 or may_be_there(answer, was_sent=False))

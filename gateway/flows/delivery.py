@@ -24,12 +24,12 @@ from gateway.domain.deliveries import (
     Message,
     PartnerAnswer,
     Subject,
-    bill_subject,
 )
 from gateway.domain.ids import PartyId
 from gateway.domain.partners import Partner, PartnerStatus
 from gateway.errors import CannotSayError, ConflictError, NotFoundError, StoreDownError
 from gateway.flows.agenda import Agenda
+from gateway.flows.bills_again import list_bills
 from gateway.flows.courier import Courier
 from gateway.flows.letters import Letters, Postman
 from gateway.flows.outbox import Outbox
@@ -42,7 +42,7 @@ from gateway.ports import (
     DropDeliveries,
     Enqueue,
     MarkSending,
-    PageAsked,
+    NoteInvoiceTold,
     RefuseDelivery,
     SaveCallback,
     SaveCdrReceipt,
@@ -56,7 +56,6 @@ log = structlog.get_logger(__name__)
 
 IN_FLIGHT = 4
 FIRST_PAUSE = timedelta(seconds=5)
-PAGE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,26 +207,12 @@ class Deliveries:
             raise ConflictError(f"partner {partner.name} has no receiver that could be told")
         rows = list(self._outbox.resync(partner))
         if bills_from is not None and "cdrs" in modules:
-            rows += await self._list_bills(partner, bills_from)
+            rows += await list_bills(self._store, partner, bills_from, self._clock.now())
         for desk in self._desks_of(partner_id):
             self._resume(desk)
         await self._store.commit(rows, bulk=True)
         log.info("resync of partner begun", partner_id=partner_id, deliveries=len(rows))
         return len(rows)
-
-    async def _list_bills(self, partner: Partner, bills_from: datetime) -> list[Enqueue]:
-        now, after, rows = self._clock.now(), 0, []
-        next_after: int | None = None
-        while after == 0 or next_after is not None:
-            asked = PageAsked(offset=0, limit=PAGE, date_from=bills_from, after=next_after)
-            page = await self._store.page_cdrs(partner.id, None, partner.version or "", asked)
-            for row in page.items:
-                cdr = row.cdr or await self._store.find_cdr(row.cdr_id)
-                if cdr is not None:
-                    subject = bill_subject(cdr.session_id, cdr.id)
-                    rows.append(Enqueue(Delivery(partner_id=partner.id, subject=subject, due_at=now, created_at=now)))
-            after, next_after = after + 1, page.next_after
-        return rows
 
     # --- lanes ----------------------------------------------------------------------------------------------------
 
@@ -411,6 +396,8 @@ class Deliveries:
             more = [SaveCdrReceipt(receipt)]
         elif is_result:
             more = await self._mark(head.subject, CallbackState.DELIVERED)
+        elif kind is DeliveryKind.INVOICE and message.method != "DELETE":
+            more = [NoteInvoiceTold(head.subject.object_id)]
         await self._settle(desk, head.subject.lane, sent, *more)
 
     async def _mark(self, subject: Subject, state: CallbackState) -> list[Change]:

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from gateway.core.delivery import find_session_patch
 from gateway.core.visibility import is_visible, withdraw
 from gateway.domain.cdrs import Cdr, Totals
-from gateway.domain.deliveries import MODULES, DeliveryKind, Message, PartnerAnswer, Subject, party_of_tariff
+from gateway.domain.deliveries import MODULES, DeliveryKind, Message, PartnerAnswer, Subject, party_in_lane
 from gateway.domain.ids import PartyId
+from gateway.domain.invoices import InvoiceRecord
 from gateway.domain.locations import Connector, Evse, Location, Place
 from gateway.domain.partners import Partner
 from gateway.domain.profiles import ActiveProfile
@@ -41,7 +42,10 @@ class Postman(Protocol):
     """Speaks to the receivers of partners, in the version of each."""
 
     def render(
-        self, version: str, item: Location | Evse | Connector | Tariff | Session | Cdr, totals: Totals | None = None
+        self,
+        version: str,
+        item: Location | Evse | Connector | Tariff | Session | Cdr | InvoiceRecord,
+        totals: Totals | None = None,
     ) -> dict[str, Any]:
         """An object as that version tells it; `totals` of a session.  Raises CannotSayError."""
 
@@ -105,6 +109,8 @@ class Letters:
             return await self._compose_bill(partner, subject)
         if subject.kind is DeliveryKind.PROFILE:
             return await self._compose_profile(partner, subject)
+        if subject.kind is DeliveryKind.INVOICE:
+            return await self._compose_invoice(partner, subject, is_other=whole)
         return self._compose_location(partner, subject, whole=whole)
 
     def on_delivered(self, partner: Partner, subject: Subject, message: Message) -> None:
@@ -159,7 +165,7 @@ class Letters:
 
     def _compose_tariff(self, partner: Partner, subject: Subject) -> Message | None:
         """A tariff that is gone, or that the partner's version cannot say any more, is deleted there."""
-        tariff, party = self._memory.tariffs.get(subject.object_id), party_of_tariff(subject)
+        tariff, party = self._memory.tariffs.get(subject.object_id), party_in_lane(subject)
         path = (*_owner_path(party), subject.object_id)
         body = None
         if tariff is not None:
@@ -219,6 +225,20 @@ class Letters:
             version=callback.version,
             correlation_id=callback.correlation_id,
         )
+
+    async def _compose_invoice(self, partner: Partner, subject: Subject, *, is_other: bool) -> Message:
+        """A record is new for the partner (POST) or a change of one that it has (PUT).  `is_other`: what we take it for
+        is wrong.  OCPI 2.3.0 mod_invoice_reconciliation 17.2.1"""
+        party = party_in_lane(subject)
+        path = (*_owner_path(party), subject.object_id)
+        record = await self._store.find_invoice(subject.object_id)
+        if record is None:
+            to = None if partner.is_hub else main_party(partner)
+            return self._message("DELETE", subject, party, path, None, to=to)
+        body = self._say(partner, record)
+        if (record.told_at is not None) is not is_other:
+            return self._message("PUT", subject, party, path, body, to=record.to)
+        return self._message("POST", subject, party, (), body, to=record.to)
 
     async def _load_bytes(self, partner: Partner, cdr: Cdr) -> bytes:
         version = partner.version or ""

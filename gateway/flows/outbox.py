@@ -16,6 +16,7 @@ from gateway.domain.deliveries import (
     DeliveryKind,
     Subject,
     bill_subject,
+    invoice_subject,
     location_subject,
     profile_subject,
     session_subject,
@@ -30,11 +31,13 @@ from gateway.flows.partner_book import receiver_modules
 from gateway.ports import (
     Change,
     Clock,
+    DeleteInvoice,
     DeleteTariff,
     DropDeliveries,
     Enqueue,
     SaveCdr,
     SaveEvseStatus,
+    SaveInvoice,
     SaveLocation,
     SavePartner,
     SaveProfile,
@@ -42,6 +45,7 @@ from gateway.ports import (
     SaveTariff,
 )
 
+INVOICES = "invoicereconciliation"
 AFTER_HANDSHAKE = timedelta(seconds=1)
 """A partner takes objects once it has the answer to its registration."""
 
@@ -76,6 +80,10 @@ class Outbox:
             return self._enqueue(
                 [bill_subject(cdr.session_id, cdr.id)] if self._has(cdr.partner_id, "cdrs") else [], cdr.partner_id
             )
+        if isinstance(change, SaveInvoice | DeleteInvoice):
+            record = change.record
+            subjects = [invoice_subject(record.party, record.id)]
+            return self._enqueue(subjects if self._has(record.partner_id, INVOICES) else [], record.partner_id)
         if isinstance(change, SaveEvseStatus):
             return self._follow_status(change)
         if isinstance(change, SaveLocation):

@@ -49,6 +49,7 @@ class PageLimits:
     sessions: int = 100
     cdrs: int = 100
     tariffs: int = 100
+    invoices: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from yarl import URL
 from gateway.domain.cdrs import Cdr, Totals
 from gateway.domain.deliveries import Message, PartnerAnswer, interface_of
 from gateway.domain.ids import PartyId
+from gateway.domain.invoices import InvoiceRecord
 from gateway.domain.locations import Connector, Evse, Location
 from gateway.domain.partners import Partner
 from gateway.domain.profiles import ActiveProfile
@@ -40,7 +41,7 @@ from gateway.ocpi.versions import VERSIONS
 from gateway.ocpi.wire import CannotSayError, dump_json, noting_gaps, without_fractions
 from gateway.ports import Clock
 
-Sayable = Location | Evse | Connector | Tariff | Session | Cdr
+Sayable = Location | Evse | Connector | Tariff | Session | Cdr | InvoiceRecord
 
 
 class OcpiPostman:
@@ -88,6 +89,8 @@ class OcpiPostman:
             return spoken.render_cdr(item)
         if isinstance(item, Tariff):
             return spoken.render_tariff(item)
+        if isinstance(item, InvoiceRecord):
+            return spoken.render_invoice(item)
         hidden = find_hidden_tariffs(self._renderings, spoken, named_tariffs(self._catalog, item))
         if isinstance(item, Location):
             return spoken.render_location(without_tariffs(item, hidden))

@@ -9,6 +9,7 @@ from typing import Any
 from gateway.domain.callbacks import CallbackKind
 from gateway.domain.cdrs import Cdr, Totals
 from gateway.domain.commands import Order
+from gateway.domain.invoices import InvoiceRecord
 from gateway.domain.locations import Connector, Evse, Location
 from gateway.domain.partners import Endpoint
 from gateway.domain.profiles import ActiveProfile, ChargingPreferences, ChargingProfile, ProfileResponse
@@ -20,6 +21,10 @@ from gateway.flows.partner_api import Credentials
 from gateway.flows.tokens import TokenKey, TokenPatch
 
 Json = dict[str, Any]
+
+
+def _cannot_say(record: InvoiceRecord) -> Json:
+    raise CannotSayError(f"this version has no records of invoices; {record.id} is not told")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,8 @@ class Version:
 
     render_token_type: Callable[[str], str]
     """The version's word for one of our token types."""
+
+    render_invoice: Callable[[InvoiceRecord], Json] = _cannot_say
 
     profiles: ProfileWords | None = None
     """None: it has no charging profiles."""

@@ -16,6 +16,7 @@ from gateway.domain.deliveries import CdrReceipt, Delivery
 from gateway.domain.events import MessageQuarantined, NoticeReported
 from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
+from gateway.domain.invoices import BilledTo, InvoiceRecord
 from gateway.domain.locations import Location
 from gateway.domain.partners import HubClient, Partner
 from gateway.domain.profiles import SessionProfile
@@ -29,6 +30,7 @@ from gateway.domain.tokens import LocalToken, Token, TokenStamp
 from gateway.ports.changes import (
     Change,
     DeleteHubClient,
+    DeleteInvoice,
     DeleteLocalToken,
     DeleteStation,
     DeleteTariff,
@@ -39,6 +41,7 @@ from gateway.ports.changes import (
     Follow,
     InvalidateToken,
     MarkSending,
+    NoteInvoiceTold,
     Publish,
     RefuseDelivery,
     SaveCallback,
@@ -49,6 +52,7 @@ from gateway.ports.changes import (
     SaveEvseStatus,
     SaveHubClient,
     SaveIncident,
+    SaveInvoice,
     SaveLateFact,
     SaveLocalToken,
     SaveLocation,
@@ -73,6 +77,7 @@ __all__ = [
     "Clock",
     "ConnectionInfo",
     "DeleteHubClient",
+    "DeleteInvoice",
     "DeleteLocalToken",
     "DeleteStation",
     "DeleteTariff",
@@ -85,6 +90,7 @@ __all__ = [
     "InvalidateToken",
     "LateFact",
     "MarkSending",
+    "NoteInvoiceTold",
     "Page",
     "PageAsked",
     "Publish",
@@ -98,6 +104,7 @@ __all__ = [
     "SaveEvseStatus",
     "SaveHubClient",
     "SaveIncident",
+    "SaveInvoice",
     "SaveLateFact",
     "SaveLocalToken",
     "SaveLocation",
@@ -255,7 +262,27 @@ class Store(Protocol):
 
     """What came after the seal of a session, in the order in which it came."""
 
+    async def find_invoice(self, record_id: str) -> InvoiceRecord | None: ...
+
+    """By id, compared without case."""
+
+    async def list_billed_to(self, cdr_ids: Sequence[str]) -> Sequence[BilledTo]: ...
+
+    """Whose these CDRs are; those that are not there are left out."""
+
     # lists
+    async def page_invoices(
+        self, partner_id: str, party: str | None, page: PageAsked, *, drivers_of: str | None = None
+    ) -> Page[InvoiceRecord]: ...
+
+    """The records of a partner, in order of creation; narrowed as sessions are."""
+
+    async def list_invoices(
+        self, partner_id: str | None, *, limit: int, offset: int = 0
+    ) -> Sequence[InvoiceRecord]: ...
+
+    """The operator's view: newest first, of one partner or of all."""
+
     async def page_sessions(
         self, partner_id: str, party: str | None, page: PageAsked, *, drivers_of: str | None = None
     ) -> Page[Session]: ...

@@ -8,6 +8,7 @@ from gateway.domain.callbacks import Callback
 from gateway.domain.cdrs import Cdr
 from gateway.domain.deliveries import CdrReceipt, Delivery, PartnerAnswer
 from gateway.domain.events import MessageQuarantined, NoticeReported
+from gateway.domain.invoices import InvoiceRecord
 from gateway.domain.locations import EvseStatus, Location
 from gateway.domain.partners import HubClient, Partner
 from gateway.domain.profiles import SessionProfile
@@ -126,6 +127,25 @@ class InvalidateToken:
 
     partner_id: str
     stamp: TokenStamp
+
+
+@dataclass(frozen=True, slots=True)
+class SaveInvoice:
+    """Insert or replace by id; the store gives `last_updated` and knows `told_at`."""
+
+    record: InvoiceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteInvoice:
+    record: InvoiceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class NoteInvoiceTold:
+    """Its partner has the record."""
+
+    record_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +296,9 @@ Change = (
     | SavePartner
     | DropPartnerTokens
     | InvalidateToken
+    | SaveInvoice
+    | DeleteInvoice
+    | NoteInvoiceTold
     | SaveHubClient
     | DeleteHubClient
     | SaveDeviation

@@ -16,6 +16,7 @@ from gateway.domain.deliveries import CdrReceipt, Delivery
 from gateway.domain.events import NoticeReported
 from gateway.domain.explanations import ShownCdr
 from gateway.domain.ids import ConnectorKey
+from gateway.domain.invoices import BilledTo, InvoiceRecord
 from gateway.domain.locations import Location
 from gateway.domain.partners import HubClient, Partner
 from gateway.domain.profiles import SessionProfile
@@ -45,6 +46,7 @@ from gateway.store import (
     cdrs,
     facts,
     hub_clients,
+    invoices,
     journal,
     locations,
     outbox,
@@ -256,6 +258,12 @@ class SqliteStore:
     async def load_late_facts(self, session_id: str) -> Sequence[LateFact]:
         return await self._points.run(facts.load_late_facts, session_id)
 
+    async def find_invoice(self, record_id: str) -> InvoiceRecord | None:
+        return await self._points.run(invoices.find_invoice, record_id)
+
+    async def list_billed_to(self, cdr_ids: Sequence[str]) -> Sequence[BilledTo]:
+        return await self._lists.run(invoices.list_billed_to, cdr_ids)
+
     # --- lists ----------------------------------------------------------------------------------------------------
 
     async def page_sessions(
@@ -272,6 +280,14 @@ class SqliteStore:
         self, partner_id: str, party: str | None, version: str, page: PageAsked
     ) -> tuple[Page[CdrRow], bytes] | None:
         return await self._lists.run(cdrs.find_joined_cdrs, partner_id, party, version, page)
+
+    async def page_invoices(
+        self, partner_id: str, party: str | None, page: PageAsked, *, drivers_of: str | None = None
+    ) -> Page[InvoiceRecord]:
+        return await self._lists.run(invoices.page_invoices, partner_id, party, page, drivers_of)
+
+    async def list_invoices(self, partner_id: str | None, *, limit: int, offset: int = 0) -> Sequence[InvoiceRecord]:
+        return await self._lists.run(invoices.list_invoices, partner_id, limit=limit, offset=offset)
 
     async def list_sessions(self, *, limit: int, offset: int = 0, station_id: str | None = None) -> Sequence[Session]:
         return await self._lists.run(sessions.list_sessions, limit=limit, offset=offset, station_id=station_id)

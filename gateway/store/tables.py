@@ -186,6 +186,20 @@ cdr_renderings = Table(
     Column("shown_us", BigInteger),  # not known of those shown before this was kept
 )
 
+invoices = Table(
+    "invoices",
+    metadata,
+    Column("created_no", NUMBER, primary_key=True),
+    Column("id_key", Text, nullable=False, unique=True),
+    Column("partner_id", Text, nullable=False),
+    Column("party", Text, nullable=False),
+    Column("to_party", Text, nullable=False),
+    Column("last_updated_us", BigInteger, nullable=False),
+    Column("told_us", BigInteger),
+    Column("body", Text, nullable=False),
+)
+Index("ix_invoices_partner", invoices.c.partner_id, invoices.c.created_no)
+
 # --- deliveries ---------------------------------------------------------------------------------------------------
 
 outbox = Table(

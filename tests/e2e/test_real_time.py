@@ -91,7 +91,8 @@ async def test_an_emsp_of_2_1_1_is_asked_in_its_words(house: House) -> None:
 
         (cdr,) = await emsp.pull("cdrs")
         assert cdr["auth_method"] == "AUTH_REQUEST"
-        assert [each.body for each in asks(emsp)] == [{"location_id": LOCATION, "evse_uids": ["EVSE-CS1"]}]
+        place = {"location_id": LOCATION, "evse_uids": ["EVSE-CS1"], "connector_ids": ["1"]}
+        assert [each.body for each in asks(emsp)] == [place]
         assert emsp.violations == []
 
 

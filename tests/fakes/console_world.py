@@ -26,6 +26,7 @@ from gateway.flows.availability import Availability
 from gateway.flows.corrections import Corrections
 from gateway.flows.delivery import Deliveries
 from gateway.flows.inventory import Inventory
+from gateway.flows.invoices import Invoices
 from gateway.flows.letters import Idiom, Letters
 from gateway.flows.local_tokens import LocalTokens
 from gateway.flows.mailbox import Mailboxes
@@ -435,6 +436,7 @@ class World:
             corrections=self.corrections,
             sealing=self.sealing,
             reservations=FakeReservations(self.store),
+            invoices=Invoices(self.store, self.clock),
             withheld=self.withheld,
             versions_url="https://cpo.example/ocpi/versions",
             report_health=self.report_health,

@@ -7,6 +7,7 @@ from gateway.ocpi.handlers import (
     commands,
     credentials,
     hubclientinfo,
+    invoicereconciliation,
     locations,
     sessions,
     tariffs,
@@ -44,6 +45,7 @@ MODULES: dict[str, tuple[tuple[str, str, Handler], ...]] = {
         ("PUT", "/{country_code}/{party_id}/{token_uid}", tokens.put_token),
         ("PATCH", "/{country_code}/{party_id}/{token_uid}", tokens.patch_token),
     ),
+    "invoicereconciliation": (("GET", "", invoicereconciliation.list_invoices),),
     "hubclientinfo": (
         ("GET", "/{country_code}/{party_id}", hubclientinfo.get_client),
         ("PUT", "/{country_code}/{party_id}", hubclientinfo.put_client),

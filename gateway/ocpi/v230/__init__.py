@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from gateway.ocpi import v221
-from gateway.ocpi.v230 import cdrs, commands, credentials, locations, tariffs, tokens
+from gateway.ocpi.v230 import cdrs, commands, credentials, invoices, locations, tariffs, tokens
 
 VERSION = replace(
     v221.VERSION,
     number="2.3.0",
+    modules=(*v221.VERSION.modules, ("invoicereconciliation", "SENDER")),
     parse_credentials=credentials.parse_credentials,
     render_credentials=credentials.render_credentials,
     render_location=locations.render_location,
@@ -21,4 +22,5 @@ VERSION = replace(
     parse_authorization=tokens.parse_authorization,
     command_parsers=commands.PARSERS,
     render_token_type=tokens.render_token_type,
+    render_invoice=invoices.render_invoice,
 )
