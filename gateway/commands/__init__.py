@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.commands import explain, price, replay, report
+from gateway.commands import correct, explain, price, replay, report
 from gateway.commands.command import Command
 
-COMMANDS: Final[tuple[Command, ...]] = (explain, price, replay, report)
+COMMANDS: Final[tuple[Command, ...]] = (correct, explain, price, replay, report)

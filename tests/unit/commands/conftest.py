@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from gateway.commands import explain, replay, report
+from gateway.commands import correct, explain, replay, report
 
 
 def _be_quiet(*_: str) -> None:
@@ -14,7 +14,7 @@ def _be_quiet(*_: str) -> None:
 @pytest.fixture(autouse=True)
 def quiet_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A command sets up the logs of its process for good; here the process is that of all tests."""
-    for command in (explain, replay, report):
+    for command in (correct, explain, replay, report):
         monkeypatch.setattr(command, "configure_logs", _be_quiet)
     _be_quiet()
     yield

@@ -8,6 +8,8 @@ import orjson
 import pytest
 from aiohttp import web
 
+from gateway.core.corrections import credit_of
+from gateway.domain.cdrs import Correction
 from gateway.domain.deliveries import (
     DeliveryKind,
     Message,
@@ -232,6 +234,15 @@ async def test_2_1_1_has_no_words_for_charging_profiles(post: Post) -> None:
 
     with pytest.raises(CannotSayError, match="no charging profiles"):
         await post.letters.compose(post.partner("2.1.1"), profile_subject(SESSION.id))
+
+
+async def test_a_credit_that_2_1_1_has_no_word_for_is_listed_for_settling_by_hand(post: Post) -> None:
+    correction = Correction(reason="the meter was broken")
+    credit = credit_of(CDR, cdr_id="K" * 36, now=CDR.last_updated, correction=correction)
+    with pytest.raises(CannotSayError, match=f"takes back CDR {CDR.id}"):
+        post.postman.render("2.1.1", credit)
+
+    assert [(entry.kind, entry.id, entry.is_whole_object) for entry in post.withheld.all()] == [("cdr", "K" * 36, True)]
 
 
 async def test_a_partner_that_takes_no_patch_is_told_the_whole(post: Post) -> None:
