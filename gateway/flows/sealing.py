@@ -17,7 +17,7 @@ from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
 from gateway.domain.sessions import Fact, Session, SessionStatus
 from gateway.domain.stations import ConnectorState
-from gateway.errors import ConflictError, NotFoundError, RevisionConflictError, StoreDownError
+from gateway.errors import ConflictError, GatewayError, NotFoundError, RevisionConflictError, StoreDownError
 from gateway.flows.agenda import Agenda
 from gateway.flows.availability import Availability
 from gateway.flows.mailbox import Mailboxes
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 GHOST_SWEEP = timedelta(minutes=1)
 RETRY = timedelta(seconds=5)
+FAULT_RETRY = timedelta(minutes=10)
+"""A fault of ours is seldom mended by itself, but what it came from may be."""
 
 
 class Sealing:
@@ -194,8 +196,27 @@ class Sealing:
             await self.seal(session_id)
         except StoreDownError as error:
             log.error("cdr not made yet", session_id=session_id, reason=str(error))
-            self.agenda.put(session_id, self._clock.now() + RETRY)
-            self.changed.set()
+            self._look_again(session_id, RETRY)
+        except Exception as error:  # root of a task
+            log.exception("cdr not made", session_id=session_id)
+            self._look_again(session_id, FAULT_RETRY)
+            await self._hold_for_fault(session_id, error)
+
+    async def _hold_for_fault(self, session_id: str, error: Exception) -> None:
+        """Say on the session that we failed on it: nobody is to wonder why there is no bill."""
+        session = self._memory.sessions.get(session_id)
+        said = str(error).partition("\n")[0][:200]
+        reason = f"the gateway failed on it ({type(error).__name__}: {said}); it tries again by itself, see the log"
+        if session is None or session.hold == reason:
+            return
+        try:
+            await self._store.commit([SaveSession(replace(session, hold=reason, seal_due_at=None))])
+        except GatewayError as fault:
+            log.error("hold not noted", session_id=session_id, reason=str(fault))
+
+    def _look_again(self, session_id: str, pause: timedelta) -> None:
+        self.agenda.put(session_id, self._clock.now() + pause)
+        self.changed.set()
 
     async def _abandon(self, session_id: str, limit: timedelta) -> None:
         session = self._memory.sessions.get(session_id)

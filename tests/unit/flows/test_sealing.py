@@ -585,3 +585,69 @@ async def test_the_card_of_the_partner_is_on_the_bill(stage: Stage) -> None:
     cdr = await stage.load_cdr()
     assert cdr.terms.token is not None
     assert (cdr.terms.token.uid, cdr.partner_id, cdr.party) == (CARD, "P1", OURS)
+
+
+# --- faults of our own
+
+
+class Broken:
+    """A judge of signatures that fails in a way nobody thought of."""
+
+    def __init__(self, judge: Any) -> None:
+        self._judge = judge
+        self.is_broken = True
+        self.asked = 0
+
+    async def judge(self, *args: Any) -> Any:
+        self.asked += 1
+        if self.is_broken:
+            raise ZeroDivisionError("a division\nby zero")
+        return await self._judge.judge(*args)
+
+
+async def break_judge(stage: Stage) -> Broken:
+    broken = Broken(stage.sealing._signatures)
+    stage.sealing._signatures = broken  # type: ignore[assignment]
+    await charge(stage)
+    await stage.wait(5)
+    return broken
+
+
+async def test_a_fault_of_our_own_is_told_by_a_hold_and_the_bill_made_once_it_is_gone(stage: Stage) -> None:
+    broken = await break_judge(stage)
+    held = await stage.load_session()
+    assert (
+        held.hold == "the gateway failed on it (ZeroDivisionError: a division); it tries again by itself, see the log"
+    )
+
+    broken.is_broken = False
+    await stage.wait(599)
+    assert await stage.load_cdrs() == []
+    await stage.wait(1)
+
+    assert (await stage.load_cdr()).session_id == held.id
+    assert (await stage.load_session()).hold is None
+
+
+async def test_a_fault_that_stays_is_tried_again_and_noted_once(stage: Stage) -> None:
+    broken = await break_judge(stage)
+    noted = (await stage.load_session()).revision
+
+    await stage.wait(600)
+    await stage.wait(600)
+
+    assert broken.asked == 3
+    assert (await stage.load_session()).revision == noted
+
+
+async def test_a_fault_that_cannot_be_noted_is_tried_again_all_the_same(stage: Stage) -> None:
+    broken = Broken(stage.sealing._signatures)
+    stage.sealing._signatures = broken  # type: ignore[assignment]
+    await charge(stage)
+    stage.store.is_down = True
+    await stage.wait(5)
+    stage.store.is_down, broken.is_broken = False, False
+
+    await stage.wait(600)
+
+    assert len(await stage.load_cdrs()) == 1
