@@ -21,7 +21,7 @@ _PROJECT = Path(__file__).resolve().parents[1]
 _DEFAULT = _PROJECT.parent / "shared" / "contract"
 
 BEHIND = "'invoicereconciliation' is not one of"
-"""The schemas do not know the module that edition 2 of 2.3.0 brought; ModuleID is an OpenEnum, so anybody must read it."""
+"""They do not know the module of edition 2 of 2.3.0; ModuleID is an OpenEnum, so that anybody must read it."""
 
 Check = Callable[..., list[str]]
 

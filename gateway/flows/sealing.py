@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 GHOST_SWEEP = timedelta(minutes=1)
 RETRY = timedelta(seconds=5)
+FAULT = "the gateway failed on it"
 FAULT_RETRY = timedelta(minutes=10)
 """A fault of ours is seldom mended by itself, but what it came from may be."""
 
@@ -97,7 +98,8 @@ class Sealing:
         """The sessions that wait for a person, with what is doubtful about them, those that ended first."""
         found = []
         for session in list(self._memory.sessions.values()):
-            if session.hold is not None and session.status is SessionStatus.COMPLETED:
+            is_held = session.hold is not None and not session.hold.startswith(FAULT)
+            if is_held and session.status is SessionStatus.COMPLETED:
                 judged = await self._signatures.judge(session)
                 doubts = find_doubts(self._transactions.terms.complete(session), self._doubt_rules, judged.flags)
                 if any(doubt.flag in self._doubt_rules.hold_flags for doubt in doubts):
@@ -206,7 +208,7 @@ class Sealing:
         """Say on the session that we failed on it: nobody is to wonder why there is no bill."""
         session = self._memory.sessions.get(session_id)
         said = str(error).partition("\n")[0][:200]
-        reason = f"the gateway failed on it ({type(error).__name__}: {said}); it tries again by itself, see the log"
+        reason = f"{FAULT} ({type(error).__name__}: {said}); it tries again by itself, see the log"
         if session is None or session.hold == reason:
             return
         try:

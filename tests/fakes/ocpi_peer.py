@@ -29,7 +29,8 @@ def envelope(data: Any = None, *, code: int = 1000, http: int = 200, message: st
 
 
 class FakePeer:
-    """Answers versions, details and credentials; `override` replaces one answer, `during_post` runs inside POST."""
+    """Answers versions, details and credentials; `override` replaces one answer, `during_post` runs inside POST,
+    `take` is given what its receivers are told."""
 
     def __init__(self, *, token: str = "peer-token", raw: bool = False) -> None:
         self.token = token
@@ -41,6 +42,7 @@ class FakePeer:
         self.role = ROLE
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.override: dict[str, Handler] = {}
+        self.take: Handler | None = None
         self.during_post: Callable[[dict[str, Any]], Awaitable[None]] | None = None
         app = web.Application()
         app.router.add_route("*", "/{tail:.*}", self._answer)
@@ -92,4 +94,6 @@ class FakePeer:
         if number in self.versions and rest == "credentials" and request.method == "DELETE":
             self.token = "gone"
             return envelope()
+        if self.take is not None and number in self.versions:
+            return await self.take(request)
         return envelope(code=2000, http=404, message="nothing here")

@@ -636,6 +636,7 @@ async def test_a_fault_that_stays_is_tried_again_and_noted_once(stage: Stage) ->
     await stage.wait(600)
     await stage.wait(600)
 
+    assert await stage.sealing.list_review() == []
     assert broken.asked == 3
     assert (await stage.load_session()).revision == noted
 
