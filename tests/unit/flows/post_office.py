@@ -126,7 +126,8 @@ class PostOffice:
 
     async def wait(self, seconds: float) -> None:
         self.clock.at += timedelta(seconds=seconds)
-        self.deliveries._pump_all()
+        for partner in self.book.all():
+            self.deliveries._pump(partner.id)
         await self.delivered()
 
     async def delivered(self) -> None:

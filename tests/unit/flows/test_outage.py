@@ -41,6 +41,11 @@ def receiver(partner_id: str) -> Partner:
     return replace(PARTNER_ROW, id=partner_id, endpoints=endpoints, version="2.2.1")
 
 
+async def as_it_is(partner: Partner) -> Partner:
+    """Endpoints stay where they are."""
+    return partner
+
+
 class Network:
     """The postman: to whom it does not get through is in `refusing`, or in `hanging` until `is_over`."""
 
@@ -100,6 +105,7 @@ class Post:
             letters=letters,
             outbox=self.outbox,
             find_token=lambda _: "token",
+            look_up=as_it_is,
             clock=self.clock,
             chance=lambda: 0,
         )
