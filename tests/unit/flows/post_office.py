@@ -126,8 +126,8 @@ class PostOffice:
 
     async def wait(self, seconds: float) -> None:
         self.clock.at += timedelta(seconds=seconds)
-        for partner in self.book.all():
-            self.deliveries._pump(partner.id)
+        for desk in list(self.deliveries._desks.values()):
+            self.deliveries._pump(desk)
         await self.delivered()
 
     async def delivered(self) -> None:
