@@ -42,7 +42,7 @@ ROWS_OF: Mapping[str, int] = {
 """How many rules each table has at least: one that is dropped is missed."""
 
 NOT_OURS = frozenset({"AU9", "MV5", "MV6", "P59"})
-PENDING = frozenset({})
+PENDING: frozenset[str] = frozenset()
 """What is being built.  Empty it when it is there: a row that still says PENDING then fails."""
 
 ROW = re.compile(r"^\| ([A-Z]+)(\d+) \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)

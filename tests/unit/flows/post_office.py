@@ -18,6 +18,7 @@ from gateway.flows.partner_book import PartnerBook
 from gateway.ports import Change
 from gateway.store.sqlite import SqliteStore
 from tests.contract.samples import LOCATION, NOON, PARTNER_ROW, TARIFF, SetClock
+from tests.fakes.smart_charging import FixedLimits
 
 MODULES = ("locations", "tariffs", "sessions", "cdrs")
 TAKEN = PartnerAnswer(at=NOON, http_status=200, status_code=1000)
@@ -94,7 +95,7 @@ class PostOffice:
         self.store = await SqliteStore.open(
             folder / "gateway.db", self._publish, self.clock, synchronous="NORMAL", follow=self.outbox.follow
         )
-        self.letters = Letters(self.store, self.memory, self.network)
+        self.letters = Letters(self.store, self.memory, self.network, FixedLimits())
         self.deliveries = Deliveries(
             store=self.store,
             partners=self.book,
