@@ -124,14 +124,15 @@ def _decode_printed(text: str) -> bytes:
 
 
 def _parse_bytes(data: bytes) -> PublicKey:
-    if data[:1] == b"\x30":
-        return _parse_info(data)
     size = len(data)
+    is_pair = size % 2 == 0 and size // 2 in COORDINATE_BYTES.values()
+    if data[:1] == b"\x30" and not (is_pair and not _is_sequence(data)):  # a coordinate may begin with any byte
+        return _parse_info(data)
     if data[:1] in (b"\x02", b"\x03") and size - 1 in COORDINATE_BYTES.values():
         return PublicKey(curve=None, point=data)
     if data[:1] == b"\x04" and size % 2 and (size - 1) // 2 in COORDINATE_BYTES.values():
         return PublicKey(curve=None, point=data)
-    if size % 2 == 0 and size // 2 in COORDINATE_BYTES.values():  # both coordinates without the byte in front
+    if is_pair:  # both coordinates without the byte in front
         return PublicKey(curve=None, point=b"\x04" + data)
     raise ValueError(f"is no elliptic curve key: {size} bytes that are neither ASN.1 nor a point")
 
@@ -167,6 +168,13 @@ def _only(data: bytes, tag: int) -> bytes:
     if len(elements) != 1 or elements[0][0] != tag:
         raise ValueError("is broken ASN.1")
     return elements[0][1]
+
+
+def _is_sequence(data: bytes) -> bool:
+    try:
+        return bool(_only(data, _SEQUENCE))
+    except ValueError:
+        return False
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:

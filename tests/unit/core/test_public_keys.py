@@ -80,6 +80,13 @@ def test_a_bare_point_is_a_key_whose_curve_the_record_tells(curve: str) -> None:
             assert render_public_key(key) is None
 
 
+@pytest.mark.parametrize("size", [48, 64, 96])
+def test_a_bare_point_may_begin_like_asn1(size: int) -> None:
+    data = b"\x30" + bytes(range(1, size))
+
+    assert parse_public_key(data.hex()).point == b"\x04" + data
+
+
 def test_the_keys_of_two_meters_differ() -> None:
     one, other = METERS["secp256k1"], make_meter("secp256k1")
 
