@@ -48,7 +48,7 @@ async def prepared(process: GatewayProcess) -> AsyncIterator[Emsp]:
     async with await process.house.invite() as emsp:
         await emsp.register()
         await emsp.push_token(UID, contract_id="NL-EMS-C00000001-X")
-        assert await process.terminate() == 0
+        assert await process.terminate() == 0, process.log()
         yield emsp
 
 
