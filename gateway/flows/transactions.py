@@ -262,9 +262,9 @@ class Transactions:
         expected, verdict = await self._decide(event, key, session)
         authorization = verdict if isinstance(verdict, Authorization) else None
         if expected is not None and authorization is not None and session.id_token is None:
-            reserved = self._memory.sessions.get(expected.session_id)
-            if reserved is not None and reserved.is_awaited and reserved.ledger.is_reservation:
-                return await self._take_over(event, session, reserved, fact, expected, authorization)
+            awaiting = self._memory.sessions.get(expected.session_id)
+            if awaiting is not None and awaiting.is_awaited:
+                return await self._take_over(event, session, awaiting, fact, expected, authorization)
         changed = session
         tells_driver = event.id_token is not None and not is_same_token(event.id_token, session.id_token)
         if not tells_driver and is_in_order(session.ledger, fact):
@@ -329,23 +329,23 @@ class Transactions:
         self,
         event: TransactionReported,
         session: Session,
-        reserved: Session,
+        awaiting: Session,
         fact: Fact,
         expected: Expected,
         authorization: Authorization,
     ) -> TransactionAnswer:
-        """Whoever plugged in at a reserved plug shows now that it is his: his transaction is the reservation's session.
+        """Whoever plugged in shows now that he has ordered or reserved it: his transaction is the session that awaits it.
 
         Nobody was told of the one that was kept of it so far (OCPP 2.0.1 E03: the cable first).
         """
         told = await self._store.load_facts(session.id)
-        facts = [*await self._store.load_facts(reserved.id), *told, fact]
+        facts = [*await self._store.load_facts(awaiting.id), *told, fact]
         now, transaction_id = self._clock.now(), session.transaction_id
         assert transaction_id is not None
         ledger = fold_facts(facts, event.id_token)
         key = self.terms.find_key(event) if tells_place(event, session) else session.key
-        adopted = adopt(reserved, key=key, transaction_id=transaction_id, start_key=session.start_key, ledger=ledger)
-        adopted = replace(adopted, terms=self.terms.begin_terms(reserved, key, ledger.started_at))
+        adopted = adopt(awaiting, key=key, transaction_id=transaction_id, start_key=session.start_key, ledger=ledger)
+        adopted = replace(adopted, terms=self.terms.begin_terms(awaiting, key, ledger.started_at))
         adopted = self.terms.identify(adopted, event.id_token, authorization)
         adopted = _with_ledger(adopted, fold_facts(facts, event.id_token, price_cuts_of(adopted.terms)))
         adopted = self.terms.schedule(end_session(adopted), now)
@@ -357,7 +357,7 @@ class Transactions:
                 *expected.changes_on_use(adopted.id),
             ]
         )
-        log.info("reservation used", session_id=adopted.id, transaction_id=transaction_id, taken_over=session.id)
+        log.info("transaction expected", session_id=adopted.id, transaction_id=transaction_id, taken_over=session.id)
         return replace(self._answer_with_cost(event, adopted), authorization=authorization)
 
     # --- the driver's card ---------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from gateway.domain.commands import (
     UnlockOrder,
 )
 from gateway.domain.deliveries import Delivery, DeliveryKind
+from gateway.domain.ids import PartyId
 from gateway.domain.locations import Evse, EvseStatus
 from gateway.domain.partners import Partner, PartnerRole, PartnerStatus
 from gateway.domain.sessions import Session
@@ -168,7 +169,9 @@ class Office:
         evses: tuple[Evse, ...] = tuple(replace(evse, **changes) for evse in location.evses)
         await self.stage.provide(SaveLocation(replace(location, evses=evses)))
 
-    async def order(self, order: Order, partner: Partner = PARTNER) -> CommandAnswer:
+    async def order(
+        self, order: Order, partner: Partner = PARTNER, *, sender: PartyId | None = None
+    ) -> CommandAnswer:
         kinds = {
             StartOrder: CallbackKind.START_SESSION,
             StopOrder: CallbackKind.STOP_SESSION,
@@ -176,7 +179,8 @@ class Office:
             ReserveOrder: CallbackKind.RESERVE_NOW,
             CancelReservationOrder: CallbackKind.CANCEL_RESERVATION,
         }
-        answer = await self.commands.order(Asked(partner=partner, version="2.2.1", kind=kinds[type(order)]), order)
+        asked = Asked(partner=partner, version="2.2.1", kind=kinds[type(order)], sender=sender)
+        answer = await self.commands.order(asked, order)
         await self.settle()
         return answer
 

@@ -314,19 +314,6 @@ async def test_a_transaction_that_waited_for_its_driver_is_the_ordered_session(o
     assert answer.authorization.status is AuthStatus.ACCEPTED
 
 
-async def test_a_session_that_was_told_pending_ends_where_another_transaction_has_the_order(office: Office) -> None:
-    await office.order(START)
-    (call,) = office.stations.calls
-    assert isinstance(call, StartCall)
-    await office.reply()
-    await office.stage.send(started(card=None))
-
-    await office.stage.send(updated(1, 1, 1000, id_token=call.id_token, remote_start_id=str(call.remote_start_id)))
-
-    pending, running = await office.sessions()
-    assert (pending.status, running.status) == (SessionStatus.INVALID, SessionStatus.ACTIVE)
-
-
 # --- stop and unlock --------------------------------------------------------------------------------------------------
 
 
@@ -400,3 +387,20 @@ async def test_no_partner_unlocks_the_plug_of_anothers_driver(office: Office) ->
 
     assert answer.result == "REJECTED"
     assert (await office.order(UNLOCK)).result == "ACCEPTED"
+
+
+async def test_a_cable_that_comes_before_its_driver_is_the_session_that_was_told_pending(office: Office) -> None:
+    """OCPP 2.0.1 E01: the transaction begins with the cable, and who charges is told later."""
+    await office.order(START)
+    (call,) = office.stations.calls
+    assert isinstance(call, StartCall)
+    await office.reply()
+    await office.stage.send(started(card=None))
+    pending, cable = await office.sessions()
+
+    await office.stage.send(updated(1, 1, 1000, id_token=call.id_token, remote_start_id=str(call.remote_start_id)))
+
+    running, left = await office.sessions()
+    assert (running.id, running.status, running.transaction_id) == (pending.id, SessionStatus.ACTIVE, "tx-1")
+    assert (left.id, left.status, left.partner_id) == (cable.id, SessionStatus.INVALID, None)
+    assert running.ledger.seq_count == 2
