@@ -18,7 +18,7 @@ def find_start_of_transaction(
     remote_start_id: str | None,
     moments: Sequence[datetime],
 ) -> RemoteStart | None:
-    """The order that a transaction follows, the newest if several fit.
+    """The order that a transaction follows, the newest if several fit; one that the station refused only as the last.
 
     2.x says it by the id of the order (OCPP 2.0.1 F01.FR.25).  Else it is known by the plug and by what the station was
     told the driver is: a card only around the time of the order, for its owner may come back with it.  `moments` are
@@ -30,7 +30,7 @@ def find_start_of_transaction(
         found = [
             start for start in starts if _fits(start, key, id_token) and any(_is_about(start, at) for at in moments)
         ]
-    return max(found, key=_newest, default=None)
+    return max(found, key=_likeliest, default=None)
 
 
 def find_start_of_card(
@@ -49,7 +49,7 @@ def find_start_of_card(
         and start.used_by is None
         and now <= (start.starts_by if start.is_alias else start.known_until)
     ]
-    return max(found, key=_newest, default=None)
+    return max(found, key=_likeliest, default=None)
 
 
 def authorization_of_order(start: RemoteStart) -> Authorization:
@@ -67,8 +67,8 @@ def authorization_of_order(start: RemoteStart) -> Authorization:
     )
 
 
-def _newest(start: RemoteStart) -> tuple[datetime, int]:
-    return start.asked_at, start.remote_start_id
+def _likeliest(start: RemoteStart) -> tuple[bool, datetime, int]:
+    return not start.is_refused, start.asked_at, start.remote_start_id
 
 
 def _fits(start: RemoteStart, key: ConnectorKey, id_token: IdToken | None) -> bool:

@@ -14,7 +14,7 @@ class RemoteStart:
     `id_token` is how the station was told of the `token`, `remote_start_id` what comes back in 2.x.  A card shown is
     taken for the order's until `starts_by`, a transaction that began until `known_until`, even if it is told later, as
     long as the order is kept.  `used_by` is the session of that transaction; one of an order that `is_cancelled` is not
-    to go on.
+    to go on.  The station will not start what `is_refused`, but its driver is authorised all the same.
     """
 
     id: str
@@ -31,6 +31,7 @@ class RemoteStart:
     authorization_reference: str | None = None
     used_by: str | None = None
     is_cancelled: bool = False
+    is_refused: bool = False
 
     @property
     def is_alias(self) -> bool:

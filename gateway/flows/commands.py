@@ -19,6 +19,7 @@ from gateway.core.commands import (
     CONNECTOR_REQUIRED,
     EVSE_OCCUPIED,
     REJECTED,
+    TIMEOUT,
     Refusal,
     Standing,
     check_owner,
@@ -182,7 +183,10 @@ class Commands:
 
     async def _run_start(self, callback: Callback, start: RemoteStart) -> None:
         if self._is_taken(start.key):
-            await self._desk.finish(callback, EVSE_OCCUPIED, "another session goes on at this EVSE")
+            reason = "another session goes on at this EVSE"
+            await self._mailboxes.run(
+                start.key.station_id, lambda: self._refuse(callback, start, EVSE_OCCUPIED, reason)
+            )
             return
         call = StartCall(
             id_token=start.id_token,
@@ -204,12 +208,20 @@ class Commands:
             place = self._memory.find_place(start.key)
             evse = None if place is None else place.evse
             word = explain_failed_start(word, evse, is_taken=self._is_taken(start.key))
-            await self._desk.finish(callback, word, reason)
+            if word == TIMEOUT:  # it may start yet
+                await self._desk.finish(callback, word, reason)
+            else:
+                await self._refuse(callback, start, word, reason)
             return
         try:
             await self._desk.finish(callback, word, reason, *self._changes_on_accepted(start, reply))
         except (ConflictError, RevisionConflictError):  # the session has come by another way
             await self._desk.finish(callback, word, reason)
+
+    async def _refuse(self, callback: Callback, start: RemoteStart, word: str, reason: str | None) -> None:
+        """No transaction follows: one that comes belongs to another order of this driver, if there is one."""
+        refused = replace(self._starts.find(start), is_refused=True)
+        await self._desk.finish(callback, word, reason, SaveRemoteStart(refused))
 
     def _changes_on_accepted(self, start: RemoteStart, reply: CallReply) -> list[Change]:
         known = self._starts.find(start)

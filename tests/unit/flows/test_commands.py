@@ -404,3 +404,29 @@ async def test_a_cable_that_comes_before_its_driver_is_the_session_that_was_told
     assert (running.id, running.status, running.transaction_id) == (pending.id, SessionStatus.ACTIVE, "tx-1")
     assert (left.id, left.status, left.partner_id) == (cable.id, SessionStatus.INVALID, None)
     assert running.ledger.seq_count == 2
+
+
+async def test_an_order_that_the_station_refused_takes_nothing_from_the_one_before(office: Office) -> None:
+    """A driver who taps twice: the station refuses the second, and the transaction follows the first."""
+    await office.order(replace(START, authorization_reference="FIRST"))
+    await office.reply()
+    (pending,) = await office.sessions()
+    await office.order(replace(START, authorization_reference="SECOND"))
+    await office.reply(REJECTED)
+
+    await office.stage.send(start())
+
+    (session,) = await office.sessions()
+    assert (session.id, session.status) == (pending.id, SessionStatus.ACTIVE)
+    assert session.terms.authorization_reference == "FIRST"
+
+
+async def test_the_card_of_an_order_that_the_station_refused_is_still_authorised(office: Office) -> None:
+    """OCPI 2.2.1 mod_commands 13.3.5: for 15 minutes, because the app may not be working."""
+    blocked = replace(TOKEN, uid="04FFFF", valid=False)
+    await office.order(replace(START, token=blocked))
+    await office.reply(REJECTED)
+
+    answer = await office.stage.send(start(card="04FFFF"))
+
+    assert answer.authorization.status is AuthStatus.ACCEPTED
