@@ -40,6 +40,7 @@ def find_start_of_card(
 
     The card itself may be shown in place of the app for a while longer, and is not to be asked about either
     (OCPI 2.2.1 mod_commands 13.3.3: 15 minutes); a name that we made up is good for the start that was ordered alone.
+    Where that was cancelled, the card is as any other once the station waits for its start no longer.
     """
     found = [
         start
@@ -47,7 +48,7 @@ def find_start_of_card(
         if is_same_token(start.id_token, id_token)
         and evse_no in (0, start.key.evse_no)
         and start.used_by is None
-        and now <= (start.starts_by if start.is_alias else start.known_until)
+        and now <= (start.starts_by if start.is_alias else _card_until(start))
     ]
     return max(found, key=_likeliest, default=None)
 
@@ -79,4 +80,8 @@ def _fits(start: RemoteStart, key: ConnectorKey, id_token: IdToken | None) -> bo
 def _is_about(start: RemoteStart, at: datetime) -> bool:
     if start.is_alias:
         return at <= start.known_until
-    return start.asked_at - SLOW_CLOCK <= at <= start.known_until
+    return start.asked_at - SLOW_CLOCK <= at <= _card_until(start)
+
+
+def _card_until(start: RemoteStart) -> datetime:
+    return start.starts_by if start.is_cancelled else start.known_until

@@ -27,6 +27,7 @@ ORDER = RemoteStart(
     kept_until=after(1455),
 )
 ALIAS = replace(ORDER, id="o-2", id_token=IdToken(value="ALIAS"))
+STOPPED = replace(ORDER, is_cancelled=True)
 
 
 def find(
@@ -75,7 +76,15 @@ def test_the_newest_of_several_orders_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "minutes", "is_found"), [(ORDER, 14, True), (ORDER, 16, False), (ALIAS, 2, True), (ALIAS, 3, False)]
+    ("start", "minutes", "is_found"),
+    [
+        (ORDER, 14, True),
+        (ORDER, 16, False),
+        (ALIAS, 2, True),
+        (ALIAS, 3, False),
+        (STOPPED, 2, True),
+        (STOPPED, 3, False),
+    ],
 )
 def test_a_name_is_good_for_its_window_and_a_card_for_a_quarter_of_an_hour(
     start: RemoteStart, minutes: float, is_found: bool
