@@ -51,8 +51,7 @@ def check_owner(token: Token, partner: Partner, sender: PartyId | None, owner_id
     A hub speaks for parties behind it: for the one that it names as the sender, and for none that is connected to us by
     itself (`owner_id` is the id of the partner that is registered as the token's party, if there is one).
     """
-    is_hub = any(role.role == HUB for role in partner.roles)
-    if is_hub:
+    if is_hub(partner):
         is_own = owner_id in (None, partner.id) and sender in (None, token.party)
     else:
         is_own = any(role.party == token.party for role in partner.roles)
@@ -108,16 +107,25 @@ def decide_stop(session: Session | None, partner: Partner, sender: PartyId | Non
     """Only who owns a session may have it stopped, and only while it goes on."""
     if session is None:
         return Refusal(reason="there is no such session", result=UNKNOWN_SESSION)
-    token = session.terms.token
-    is_hub = any(role.role == HUB for role in partner.roles)
-    is_others = is_hub and token is not None and sender not in (None, token.party)
-    if session.partner_id != partner.id or is_others:
+    if not is_own_session(session, partner, sender):
         return Refusal(reason="the session is not one of yours")
     if not session.is_open or session.ledger.ended_at is not None:
         return Refusal(reason=f"the session is over, it is {session.status}")
     if session.status is SessionStatus.RESERVATION:
         return Refusal(reason="the session is a reservation: CANCEL_RESERVATION cancels it")
     return session
+
+
+def is_own_session(session: Session, partner: Partner, sender: PartyId | None) -> bool:
+    """Is its driver one of this partner's; behind a hub, of the party that it names?"""
+    token = session.terms.token
+    is_others = is_hub(partner) and token is not None and sender not in (None, token.party)
+    return session.partner_id == partner.id and not is_others
+
+
+def is_hub(partner: Partner) -> bool:
+    """Does it speak for parties that are not its own?"""
+    return any(role.role == HUB for role in partner.roles)
 
 
 # The words of the stations, all versions together.

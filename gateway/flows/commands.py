@@ -27,6 +27,7 @@ from gateway.core.commands import (
     decide_stop,
     explain_failed_start,
     find_place,
+    is_own_session,
     read_result,
 )
 from gateway.domain.callbacks import Callback
@@ -311,7 +312,7 @@ class Commands:
         key = place.connector.key
         if self._stations.find_connection(key.station_id) is None:
             return Refusal(reason=f"the station of EVSE {place.evse.uid} is not connected")
-        if any(session.partner_id != asked.partner.id for session in self._open_sessions_at(key)):
+        if not all(is_own_session(one, asked.partner, asked.sender) for one in self._open_sessions_at(key)):
             return Refusal(reason="somebody else's driver charges at this EVSE")
         callback = self._desk.callback(asked, order, key.station_id, place.location.party)
         await self._desk.open(callback)

@@ -169,9 +169,7 @@ class Office:
         evses: tuple[Evse, ...] = tuple(replace(evse, **changes) for evse in location.evses)
         await self.stage.provide(SaveLocation(replace(location, evses=evses)))
 
-    async def order(
-        self, order: Order, partner: Partner = PARTNER, *, sender: PartyId | None = None
-    ) -> CommandAnswer:
+    async def order(self, order: Order, partner: Partner = PARTNER, *, sender: PartyId | None = None) -> CommandAnswer:
         kinds = {
             StartOrder: CallbackKind.START_SESSION,
             StopOrder: CallbackKind.STOP_SESSION,

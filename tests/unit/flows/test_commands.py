@@ -20,6 +20,7 @@ from tests.unit.flows.words import LOCATION, OTHER_CARD, STATION, TOKEN, after, 
 LONG = replace(TOKEN, uid="0123456789ABCDEF01234", type="APP_USER")
 REJECTED = CallReply(outcome=CallOutcomeKind.ANSWERED, status="Rejected")
 STRANGER = replace(PARTNER, id="P2", roles=())
+HUB_PARTNER = replace(PARTNER, roles=(replace(PARTNER.roles[0], role="HUB"),))
 UNLOCK = UnlockOrder(response_url=URL, location_id=LOCATION.id, evse_uid=f"{STATION}-1", connector_id="1")
 
 
@@ -430,3 +431,30 @@ async def test_the_card_of_an_order_that_the_station_refused_is_still_authorised
     answer = await office.stage.send(start(card="04FFFF"))
 
     assert answer.authorization.status is AuthStatus.ACCEPTED
+
+
+async def test_a_card_whose_order_was_stopped_is_judged_as_any_other_once_the_start_can_come_no_more(
+    office: Office,
+) -> None:
+    await office.order(START)
+    await office.reply()
+    (pending,) = await office.sessions()
+    await office.order(StopOrder(response_url=URL, session_id=pending.id))
+    assert (await office.stage.authorize(TOKEN.uid)).status is AuthStatus.INVALID
+
+    await office.pass_s(30 + 120 + 1)
+    answer = await office.stage.send(start(3))
+
+    assert answer.authorization.status is AuthStatus.ACCEPTED
+    session = (await office.sessions())[-1]
+    assert (session.status, session.terms.auth_method) == (SessionStatus.ACTIVE, AuthMethod.WHITELIST)
+
+
+async def test_no_party_behind_a_hub_unlocks_the_plug_of_anothers_driver(office: Office) -> None:
+    await office.stage.send(start())
+    other = replace(TOKEN.party, party_id="OTH")
+
+    answer = await office.order(UNLOCK, HUB_PARTNER, sender=other)
+
+    assert answer.result == "REJECTED"
+    assert (await office.order(UNLOCK, HUB_PARTNER, sender=TOKEN.party)).result == "ACCEPTED"
