@@ -159,7 +159,8 @@ class Commands:
             starts_by=starts_by,
             known_until=known_until,
             kept_until=known_until + KEPT_FOR,
-            authorization_reference=order.authorization_reference,
+            authorization_reference=order.authorization_reference
+            or (None if booked is None else booked.booking.authorization_reference),
         )
         await self._desk.open(callback, SaveRemoteStart(start), token=mask_uid(order.token.uid))
         self._desk.spawn(self._run_start(callback, start))

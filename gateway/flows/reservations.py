@@ -113,8 +113,11 @@ class Reservations:
             return Refusal(reason=f"the station of EVSE {choice.evse.uid} is not connected")
         new_id = self._ids.new()
         id_token = id_token_of(order.token, connection.id_tokens, alias_of(new_id))
-        if known is not None and known.booking.token.uid == order.token.uid:
-            id_token = known.booking.id_token
+        reference = order.authorization_reference
+        if known is not None:
+            reference = reference or known.booking.authorization_reference
+            if known.booking.token.uid == order.token.uid:
+                id_token = known.booking.id_token
         booking = Booking(
             response_url=order.response_url,
             version=asked.version,
@@ -123,7 +126,7 @@ class Reservations:
             expires_at=order.expires_at,
             evse_uid=choice.evse.uid,
             key=choice.key,
-            authorization_reference=order.authorization_reference,
+            authorization_reference=reference,
             sender=asked.sender or order.token.party,
             receiver=asked.receiver or location.party,
             correlation_id=asked.correlation_id,

@@ -33,6 +33,7 @@ RESERVE = ReserveOrder(
 CANCEL = CancelReservationOrder(response_url=URL, reservation_id="r-1")
 REJECTED = CallReply(outcome=CallOutcomeKind.ANSWERED, status="Rejected")
 SILENCE = CallReply(outcome=CallOutcomeKind.TIMEOUT)
+HUB_PARTNER = replace(PARTNER, roles=(replace(PARTNER.roles[0], role="HUB"),))
 
 
 @pytest_asyncio.fixture
@@ -477,3 +478,25 @@ async def test_a_version_without_a_word_for_it_is_not_told(office: Office) -> No
 
     assert (await kept(office)).state is ReservationState.WITHDRAWN
     assert await office.results() == ["ACCEPTED"]
+
+
+# --- what comes together
+
+
+async def test_a_start_without_a_reference_leaves_that_of_the_reservation(office: Office) -> None:
+    """OCPI 2.3.0 mod_cdrs 10.3.1 authorization_reference: the last that was given."""
+    reservation = await reserve(office)
+    await office.order(START)
+    await office.reply()
+
+    await office.stage.send(start(10, reservation_id=str(reservation.no)))
+
+    assert (await only_session(office)).terms.authorization_reference == "REF"
+
+
+async def test_a_renewal_without_a_reference_leaves_that_of_before(office: Office) -> None:
+    await reserve(office)
+    await office.order(replace(RESERVE, expires_at=after(90), authorization_reference=None))
+    await office.reply()
+
+    assert (await only_session(office)).terms.authorization_reference == "REF"
