@@ -127,7 +127,7 @@ def find_for_token(live: Iterable[Reservation], partner_id: str, token: Token, k
             if one.state is ReservationState.ACTIVE
             and one.partner_id == partner_id
             and one.key.evse_no == key.evse_no
-            and _is_same(one.booking.token, token)
+            and is_same_driver(one.booking.token, token)
         ),
         None,
     )
@@ -157,7 +157,7 @@ def judge_driver(
     booking, known = reservation.booking, verdict.token
     let_in = verdict if isinstance(verdict, Authorization) and verdict.status is AuthStatus.ACCEPTED else None
     if _is_driver(reservation, id_token):
-        is_listed = known is not None and _is_same(known, booking.token) and not _is_alias(reservation)
+        is_listed = known is not None and is_same_driver(known, booking.token) and not _is_alias(reservation)
         if let_in is None or not is_listed:
             return authorization_of_booking(reservation)
     elif known is None or not _is_of_group(known, booking.token):
@@ -189,8 +189,10 @@ def _is_alias(reservation: Reservation) -> bool:
     return reservation.booking.id_token.value != reservation.booking.token.uid
 
 
-def _is_same(one: Token, other: Token) -> bool:
-    return (one.partner_id, one.party, one.uid.casefold()) == (other.partner_id, other.party, other.uid.casefold())
+def is_same_driver(one: Token, other: Token) -> bool:
+    """The same token: a uid means something together with its type alone.  OCPI 2.2.1 mod_tokens 12.3.2"""
+    is_alike = one.uid.casefold() == other.uid.casefold() and one.type == other.type
+    return is_alike and (one.partner_id, one.party) == (other.partner_id, other.party)
 
 
 def _is_of_group(token: Token, reserved: Token) -> bool:

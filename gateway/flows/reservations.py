@@ -29,6 +29,7 @@ from gateway.core.reservations import (
     find_for_token,
     find_known,
     find_unanswered,
+    is_same_driver,
 )
 from gateway.core.sessions import fold_facts
 from gateway.core.topology import topology_key
@@ -116,7 +117,7 @@ class Reservations:
         reference = order.authorization_reference
         if known is not None:
             reference = reference or known.booking.authorization_reference
-            if known.booking.token.uid == order.token.uid:
+            if is_same_driver(known.booking.token, order.token):
                 id_token = known.booking.id_token
         booking = Booking(
             response_url=order.response_url,

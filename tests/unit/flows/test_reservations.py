@@ -500,3 +500,13 @@ async def test_a_renewal_without_a_reference_leaves_that_of_before(office: Offic
     await office.reply()
 
     assert (await only_session(office)).terms.authorization_reference == "REF"
+
+
+async def test_a_token_of_another_type_is_another_driver_though_its_uid_is_the_same(office: Office) -> None:
+    await reserve(office)
+    app = replace(TOKEN, type="APP_USER")
+    await office.order(replace(RESERVE, token=app, expires_at=after(90)))
+
+    call = office.stations.calls[-1]
+    assert isinstance(call, ReserveCall)
+    assert call.id_token.value != app.uid
