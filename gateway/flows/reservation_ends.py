@@ -230,7 +230,9 @@ class ReservationEnds:
     async def free(self, reservation_id: str) -> None:
         """Have a station let go of what it may keep without our knowing."""
         current = self._memory.reservations.get(reservation_id)
-        if current is None or not await self._tell_free(current):
+        if current is None or current.state is not ReservationState.UNANSWERED:
+            return  # over, or asked for again meanwhile
+        if not await self._tell_free(current):
             return
 
         async def settle() -> None:

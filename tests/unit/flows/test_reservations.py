@@ -510,3 +510,17 @@ async def test_a_token_of_another_type_is_another_driver_though_its_uid_is_the_s
     call = office.stations.calls[-1]
     assert isinstance(call, ReserveCall)
     assert call.id_token.value != app.uid
+
+
+async def test_letting_go_of_what_was_never_answered_spares_what_was_asked_again(office: Office) -> None:
+    reservation = await reserve(office, SILENCE)
+    await office.reply(SILENCE)  # to letting go
+    await office.order(RESERVE)
+    before = list(office.stations.calls)
+
+    office.desk.spawn(office.ends.free(reservation.id))
+    await office.settle()
+    await office.reply()
+
+    assert office.stations.calls == before
+    assert (await kept(office)).state is ReservationState.ACTIVE
