@@ -121,7 +121,7 @@ class ReservationEnds:
             is_of_plug = key.connector_no == 0 or current.key.connector_no in (0, key.connector_no)
             if key.evse_no in (0, current.key.evse_no) and is_of_plug and current.state is ReservationState.ACTIVE:
                 await self._withdraw(current, self._clock.now(), "the EVSE is out of order")
-                self._desk.spawn(self._let_go(current))
+                self._desk.spawn(self.let_go(current))
 
     def on_connected(self, station_id: str) -> None:
         """A station that never answered is told that it need not keep the plug."""
@@ -171,7 +171,7 @@ class ReservationEnds:
             self._agenda.put(reservation_id, now + RETRY)
             return
         if current.is_doubtful:
-            self._desk.spawn(self._let_go(current))
+            self._desk.spawn(self.let_go(current))
 
     async def _withdraw(self, current: Reservation, at: datetime, reason: str) -> None:
         changes = await self.changes_on_end(current, ReservationEnd.WITHDRAWN, at)
@@ -242,7 +242,8 @@ class ReservationEnds:
 
         await self._mailboxes.run(current.key.station_id, settle)
 
-    async def _let_go(self, reservation: Reservation) -> None:
+    async def let_go(self, reservation: Reservation) -> None:
+        """Have a station let go of what is over for us."""
         await self._tell_free(reservation)
 
     async def _tell_free(self, reservation: Reservation) -> bool:

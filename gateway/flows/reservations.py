@@ -15,6 +15,7 @@ from gateway.core.aliases import alias_of, id_token_of
 from gateway.core.awaited import await_transaction
 from gateway.core.commands import (
     ACCEPTED,
+    REJECTED,
     TIMEOUT,
     UNKNOWN_RESERVATION,
     Refusal,
@@ -205,6 +206,10 @@ class Reservations:
         if word == ACCEPTED and current is not None and self._desk.callbacks.find_open(callback.id) is None:
             word = TIMEOUT  # that is what the partner was told
         if current is None:  # used, or over, before the reply
+            over = await self._store.find_reservation(reservation_id)
+            if word == ACCEPTED and over is not None and over.state is not ReservationState.USED:
+                word, reason = REJECTED, f"the reservation ended meanwhile, it is {over.state}"
+                self._desk.spawn(self._ends.let_go(over))
             await self._desk.finish(callback, word, reason)
             return
         is_renewal = current.renewal is not None

@@ -524,3 +524,15 @@ async def test_letting_go_of_what_was_never_answered_spares_what_was_asked_again
 
     assert office.stations.calls == before
     assert (await kept(office)).state is ReservationState.ACTIVE
+
+
+async def test_a_renewal_that_the_station_takes_after_the_cancellation_is_none(office: Office) -> None:
+    reservation = await reserve(office)
+    await office.order(CANCEL)
+    await office.order(replace(RESERVE, expires_at=after(90)))
+    await office.reply()  # to the cancellation
+    await office.reply()  # to the renewal, which the station now takes for a new one
+
+    assert await office.results() == ["ACCEPTED", "ACCEPTED", "REJECTED"]
+    assert (await kept(office)).state is ReservationState.CANCELED
+    assert office.stations.calls[-1] == CancelReservationCall(no=reservation.no)
