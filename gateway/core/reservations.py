@@ -1,6 +1,6 @@
 """Keeping a plug for a driver: which one, for whom, and what uses it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -97,20 +97,23 @@ def decide_renewal(known: Reservation, location_id: str, choice: Choice | None) 
 
 
 def find_for_transaction(
-    live: Iterable[Reservation], key: ConnectorKey, reservation_no: str | None, at: datetime
+    live: Sequence[Reservation], key: ConnectorKey, reservation_no: str | None, at: datetime, id_token: IdToken
 ) -> Reservation | None:
     """The reservation that a transaction may use which began then: the one that the station names, or the one that
-    keeps its plug."""
-    if reservation_no is not None:
-        return next((one for one in live if str(one.no) == reservation_no), None)
-    return next(
-        (
-            one
-            for one in live
-            if one.state is not ReservationState.UNANSWERED and _keeps(one, key) and one.asked_at - SLOW_CLOCK <= at
-        ),
-        None,
-    )
+    keeps its plug.
+
+    Stations may name a number that is none of ours with every start, and forget what they kept: then there may be
+    several for one plug, of which the driver's counts.
+    """
+    named = next((one for one in live if str(one.no) == reservation_no), None)
+    if named is not None:
+        return named
+    keeping = [
+        one
+        for one in live
+        if one.state is not ReservationState.UNANSWERED and _keeps(one, key) and one.asked_at - SLOW_CLOCK <= at
+    ]
+    return max(keeping, key=lambda one: _is_driver(one, id_token), default=None)
 
 
 def _keeps(reservation: Reservation, key: ConnectorKey) -> bool:

@@ -39,7 +39,7 @@ class Reserved:
         if event.id_token is None or (session is not None and session.id_token is not None):
             return None
         live = self._memory.reservations_of(event.receipt.station_id)
-        found = find_for_transaction(live, key, event.reservation_id, event.at) if live else None
+        found = find_for_transaction(live, key, event.reservation_id, event.at, event.id_token) if live else None
         if found is None:
             return None
         return Expected(

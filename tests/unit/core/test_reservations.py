@@ -175,27 +175,27 @@ def test_another_place_or_an_open_question_cannot_be_replaced(
 
 
 def test_a_transaction_is_known_by_the_number_wherever_it_runs() -> None:
-    assert find_for_transaction([KEPT], key(2), "7", after(5)) is KEPT
-    assert find_for_transaction([KEPT], key(1), "8", after(5)) is None
+    assert find_for_transaction([KEPT], key(2), "7", after(5), CARD) is KEPT
+    assert find_for_transaction([KEPT], key(2), "8", after(5), CARD) is None
 
 
 def test_a_transaction_without_number_is_known_by_the_plug() -> None:
     whole = replace(KEPT, booking=replace(BOOKING, key=key(1, 0)))
 
-    assert find_for_transaction([KEPT], key(1), None, after(5)) is KEPT
-    assert find_for_transaction([whole], key(1, 2), None, after(5)) is whole
-    assert find_for_transaction([KEPT], key(2), None, after(5)) is None
+    assert find_for_transaction([KEPT], key(1), None, after(5), CARD) is KEPT
+    assert find_for_transaction([whole], key(1, 2), None, after(5), CARD) is whole
+    assert find_for_transaction([KEPT], key(2), None, after(5), CARD) is None
 
 
 def test_a_transaction_from_before_the_reservation_does_not_use_it() -> None:
-    assert find_for_transaction([KEPT], key(1), None, after(-30)) is None
+    assert find_for_transaction([KEPT], key(1), None, after(-30), CARD) is None
 
 
 def test_what_a_station_never_confirmed_is_used_only_where_it_says_so() -> None:
     unanswered = replace(KEPT, state=ReservationState.UNANSWERED)
 
-    assert find_for_transaction([unanswered], key(1), None, after(5)) is None
-    assert find_for_transaction([unanswered], key(1), "7", after(5)) is unanswered
+    assert find_for_transaction([unanswered], key(1), None, after(5), CARD) is None
+    assert find_for_transaction([unanswered], key(1), "7", after(5), CARD) is unanswered
 
 
 def test_a_card_is_let_in_until_the_reservation_ends() -> None:

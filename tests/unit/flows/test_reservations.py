@@ -536,3 +536,24 @@ async def test_a_renewal_that_the_station_takes_after_the_cancellation_is_none(o
     assert await office.results() == ["ACCEPTED", "ACCEPTED", "REJECTED"]
     assert (await kept(office)).state is ReservationState.CANCELED
     assert office.stations.calls[-1] == CancelReservationCall(no=reservation.no)
+
+
+async def test_a_number_that_is_none_of_ours_is_as_no_number(office: Office) -> None:
+    """Seen: stations that tell a reservationId with every start."""
+    await reserve(office)
+
+    await office.stage.send(start(10, reservation_id="-1"))
+
+    assert (await kept(office)).state is ReservationState.USED
+
+
+async def test_a_reservation_that_the_station_forgot_does_not_hide_the_drivers(office: Office) -> None:
+    await office.order(replace(RESERVE, token=APP, reservation_id="FORGOTTEN"))
+    await office.reply()
+    await office.order(RESERVE)
+    await office.reply()
+
+    await office.stage.send(start(10))
+
+    first, second = reversed(await office.stage.store.real.list_reservations(limit=9))
+    assert (first.state, second.state) == (ReservationState.ACTIVE, ReservationState.USED)
