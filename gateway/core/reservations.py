@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core.commands import NOT_SUPPORTED, Refusal
-from gateway.domain.ids import ConnectorKey
+from gateway.core.commands import NOT_SUPPORTED, Refusal, is_hub
+from gateway.domain.ids import ConnectorKey, PartyId
 from gateway.domain.locations import Evse, Location, Place
+from gateway.domain.partners import Partner
 from gateway.domain.reservations import Reservation, ReservationState
 from gateway.domain.tokens import AuthMethod, Authorization, AuthStatus, IdToken, Question, Token
 
@@ -24,24 +25,34 @@ class Choice:
     key: ConnectorKey
 
 
-def find_known(live: Iterable[Reservation], partner_id: str, reservation_id: str) -> Reservation | None:
+def find_known(
+    live: Iterable[Reservation], partner: Partner, party: PartyId | None, reservation_id: str
+) -> Reservation | None:
     """The live reservation that an eMSP means; ids are its own, and compared without case (OCPI types CiString).
 
-    One that the station never answered is none: the eMSP was told so.
+    `party` is the one that asks, None where it is not told; behind a hub each has ids of its own.  One that the station
+    never answered is none: the eMSP was told so.
     """
-    named = _named(live, partner_id, reservation_id)
+    named = _named(live, partner, party, reservation_id)
     return next((one for one in named if one.state is not ReservationState.UNANSWERED), None)
 
 
-def find_unanswered(live: Iterable[Reservation], partner_id: str, reservation_id: str) -> Reservation | None:
+def find_unanswered(
+    live: Iterable[Reservation], partner: Partner, party: PartyId | None, reservation_id: str
+) -> Reservation | None:
     """The same of those that their station never answered."""
-    named = _named(live, partner_id, reservation_id)
+    named = _named(live, partner, party, reservation_id)
     return next((one for one in named if one.state is ReservationState.UNANSWERED), None)
 
 
-def _named(live: Iterable[Reservation], partner_id: str, reservation_id: str) -> list[Reservation]:
+def _named(
+    live: Iterable[Reservation], partner: Partner, party: PartyId | None, reservation_id: str
+) -> list[Reservation]:
     wanted = reservation_id.casefold()
-    return [one for one in live if one.partner_id == partner_id and one.reservation_id.casefold() == wanted]
+    named = [one for one in live if one.partner_id == partner.id and one.reservation_id.casefold() == wanted]
+    if party is None or not is_hub(partner):
+        return named
+    return [one for one in named if one.booking.token.party == party]
 
 
 def choose_plug(

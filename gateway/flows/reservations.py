@@ -103,7 +103,7 @@ class Reservations:
         location = self._desk.find_location(asked, order.location_id)
         if location is None:
             return Refusal(reason="there is no such location here", is_location_known=False)
-        known = find_known(self._memory.reservations.values(), asked.partner.id, order.reservation_id)
+        known = find_known(self._memory.reservations.values(), asked.partner, order.token.party, order.reservation_id)
         choice = self._choose(location, order, known)
         if isinstance(choice, Refusal):
             return choice
@@ -134,7 +134,7 @@ class Reservations:
             correlation_id=asked.correlation_id,
         )
         near = self._memory.reservations_of(choice.key.station_id)
-        lost = find_unanswered(near, asked.partner.id, order.reservation_id)
+        lost = find_unanswered(near, asked.partner, order.token.party, order.reservation_id)
         if known is not None:
             reservation = replace(known, renewal=booking)
         elif lost is not None:  # under the same number, which replaces what the station may keep
@@ -286,7 +286,7 @@ class Reservations:
 
     async def cancel(self, asked: Asked, order: CancelReservationOrder) -> Refusal | None:
         """Take an order in, as `reserve` does.  Ids are an eMSP's own: those of others are not known to it."""
-        known = find_known(self._memory.reservations.values(), asked.partner.id, order.reservation_id)
+        known = find_known(self._memory.reservations.values(), asked.partner, asked.sender, order.reservation_id)
         if known is None:
             callback = self._desk.callback(asked, order, "", None)
             await self._desk.open(callback)

@@ -16,12 +16,14 @@ from gateway.core.reservations import (
 )
 from gateway.domain.ids import ConnectorKey, PartyId
 from gateway.domain.locations import Connector, Evse, EvseStatus, Location
+from gateway.domain.partners import Partner, PartnerStatus
 from gateway.domain.reservations import Booking, Reservation, ReservationState
 from gateway.domain.tokens import AuthMethod, Authorization, AuthStatus, IdToken, Question, Token, Whitelist
 from tests.unit.core.test_cdrs import CONNECTOR, LOCATION
 from tests.unit.core.test_sessions import NOON, after
 
 PARTY = PartyId(country_code="NL", party_id="EMS")
+EMSP = Partner(id="P", name="EMS", role="EMSP", status=PartnerStatus.REGISTERED, created_at=NOON, last_updated=NOON)
 TOKEN = Token(
     partner_id="P",
     party=PARTY,
@@ -148,8 +150,8 @@ def test_what_cannot_be_kept_is_refused_with_the_reason(chosen: Choice | Refusal
 
 
 def test_an_id_is_the_partners_own_and_compared_without_case() -> None:
-    assert find_known([KEPT], "P", "r-1") is KEPT
-    assert find_known([KEPT], "Q", "R-1") is None
+    assert find_known([KEPT], EMSP, None, "r-1") is KEPT
+    assert find_known([KEPT], replace(EMSP, id="Q"), None, "R-1") is None
 
 
 def test_the_same_id_at_the_same_station_may_replace_a_reservation() -> None:

@@ -557,3 +557,20 @@ async def test_a_reservation_that_the_station_forgot_does_not_hide_the_drivers(o
 
     first, second = reversed(await office.stage.store.real.list_reservations(limit=9))
     assert (first.state, second.state) == (ReservationState.ACTIVE, ReservationState.USED)
+
+
+async def test_parties_behind_one_hub_do_not_share_their_ids(office: Office) -> None:
+    other = replace(TOKEN.party, party_id="OTH")
+    await office.order(RESERVE, HUB_PARTNER)
+    await office.reply()
+
+    of_other = replace(RESERVE, token=replace(APP, party=other), evse_uid=f"{STATION}-2")
+    renewed = await office.order(of_other, HUB_PARTNER)
+    await office.reply()
+    await office.order(CANCEL, HUB_PARTNER, sender=other)
+    await office.reply()
+
+    mine, others = reversed(await office.stage.store.real.list_reservations(limit=9))
+    assert renewed.result == "ACCEPTED"
+    assert (mine.booking.token, mine.state) == (TOKEN, ReservationState.ACTIVE)
+    assert others.state is ReservationState.CANCELED
