@@ -133,18 +133,19 @@ def _keeps(reservation: Reservation, key: ConnectorKey) -> bool:
 
 
 def find_for_token(live: Iterable[Reservation], partner_id: str, token: Token, key: ConnectorKey) -> Reservation | None:
-    """The active reservation of a driver at an EVSE."""
-    return next(
-        (
-            one
-            for one in live
-            if one.state is ReservationState.ACTIVE
-            and one.partner_id == partner_id
-            and one.key.evse_no == key.evse_no
-            and is_same_driver(one.booking.token, token)
-        ),
-        None,
-    )
+    """The reservation at an EVSE by which a start with this token is of the same visit: the driver's, else his group's.
+
+    One of which the station has not answered yet is asked of it before the start.
+    """
+    found = [
+        one
+        for one in live
+        if one.state is not ReservationState.UNANSWERED
+        and one.partner_id == partner_id
+        and one.key.evse_no == key.evse_no
+        and (is_same_driver(one.booking.token, token) or _is_of_group(token, one.booking.token))
+    ]
+    return max(found, key=lambda one: is_same_driver(one.booking.token, token), default=None)
 
 
 def find_for_card(live: Iterable[Reservation], evse_no: int, id_token: IdToken, now: datetime) -> Reservation | None:

@@ -30,6 +30,7 @@ from gateway.core.commands import (
     is_own_session,
     read_result,
 )
+from gateway.core.reservations import is_same_driver
 from gateway.domain.callbacks import Callback
 from gateway.domain.calls import CallReply, StartCall, StopCall, UnlockCall
 from gateway.domain.commands import Asked, CommandAnswer, Order, ReserveOrder, StartOrder, StopOrder, UnlockOrder
@@ -151,9 +152,9 @@ class Commands:
             partner_id=asked.partner.id,
             key=key,
             token=order.token,
-            id_token=id_token_of(order.token, connection.id_tokens, alias_of(callback.id))
-            if booked is None
-            else booked.booking.id_token,
+            id_token=booked.booking.id_token
+            if booked is not None and is_same_driver(booked.booking.token, order.token)
+            else id_token_of(order.token, connection.id_tokens, alias_of(callback.id)),
             remote_start_id=await self._store.next_transaction_no(),
             asked_at=now,
             starts_by=starts_by,

@@ -87,9 +87,12 @@ class ReservationEnds:
             self._agenda.drop(reservation.id)
 
     def session_of(self, reservation: Reservation) -> Session | None:
-        """Its session, as long as no transaction has come."""
+        """Its session, as long as no transaction has come; a start that was ordered has one with the same id, where the
+        station does not keep the plug."""
         session = self._memory.sessions.get(reservation.session_id)
-        return session if session is not None and session.is_awaited and session.is_open else None
+        if session is None or not session.is_awaited or session.status is not SessionStatus.RESERVATION:
+            return None
+        return session
 
     def on_due(self, now: datetime) -> None:
         """End what has expired by our own clock."""

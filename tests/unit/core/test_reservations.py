@@ -209,7 +209,8 @@ def test_a_card_is_let_in_until_the_reservation_ends() -> None:
 
 def test_a_start_is_ordered_for_the_driver_who_has_the_plug() -> None:
     assert find_for_token([KEPT], "P", TOKEN, key(1)) is KEPT
-    assert find_for_token([KEPT], "P", OTHER, key(1)) is None
+    assert find_for_token([KEPT], "P", OTHER, key(1)) is KEPT, "one of his group"
+    assert find_for_token([KEPT], "P", replace(OTHER, group_id=None), key(1)) is None
     assert find_for_token([KEPT], "P", TOKEN, key(2)) is None
 
 

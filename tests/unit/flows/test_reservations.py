@@ -574,3 +574,54 @@ async def test_parties_behind_one_hub_do_not_share_their_ids(office: Office) -> 
     assert renewed.result == "ACCEPTED"
     assert (mine.booking.token, mine.state) == (TOKEN, ReservationState.ACTIVE)
     assert others.state is ReservationState.CANCELED
+
+
+async def test_a_start_that_is_ordered_before_the_station_has_answered_is_of_the_same_visit(office: Office) -> None:
+    await office.order(replace(RESERVE, token=APP))
+    await office.order(replace(START, token=APP))
+    await office.reply()
+    await office.reply()
+    call = office.stations.calls[-1]
+    assert isinstance(call, StartCall)
+
+    await office.stage.send(start(1, card=call.id_token.value))
+
+    session = await only_session(office)
+    assert (session.id, session.status) == ((await kept(office)).session_id, SessionStatus.ACTIVE)
+    assert (await kept(office)).state is ReservationState.USED
+    await office.pass_s(31 * 60)
+    assert len(await office.sessions()) == 1
+
+
+async def test_a_start_for_another_card_of_the_group_uses_the_reservation(office: Office) -> None:
+    """Else its driver would pay for not having come."""
+    await office.order(replace(RESERVE, token=replace(TOKEN, group_id="G")))
+    await office.reply()
+    colleague = replace(TOKEN, uid="04C0113A", contract_id="NL-EMS-C9", group_id="g")
+    await office.order(replace(START, token=colleague))
+    call = office.stations.calls[-1]
+    assert isinstance(call, StartCall)
+    assert call.id_token.value == colleague.uid
+    await office.reply()
+
+    await office.stage.send(start(10, card=colleague.uid))
+
+    session = await only_session(office)
+    assert (session.id, session.status) == ((await kept(office)).session_id, SessionStatus.ACTIVE)
+    assert session.terms.token == colleague
+    assert (await kept(office)).state is ReservationState.USED
+
+
+async def test_a_start_whose_reservation_was_never_answered_waits_on_when_that_is_let_go(office: Office) -> None:
+    await office.order(RESERVE)
+    await office.order(START)
+    await office.reply(SILENCE)
+    await office.reply()
+    await office.reply()  # to letting go
+
+    assert (await kept(office)).state is ReservationState.WITHDRAWN
+    assert (await only_session(office)).status is SessionStatus.PENDING
+
+    await office.stage.send(start(1))
+
+    assert (await only_session(office)).status is SessionStatus.ACTIVE
