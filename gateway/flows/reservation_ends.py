@@ -65,15 +65,25 @@ class ReservationEnds:
         self._clock = clock
         self._ids = ids
         self._agenda = Agenda()
+        self._unsaved: set[str] = set()
 
     async def begin(self) -> None:
         """Take up what a stop of the program left.  Whether a station took what it was asked for is not known then."""
         for reservation in list(self._memory.reservations.values()):
             self._agenda.put(reservation.id, reservation.booking.expires_at)
-            if reservation.state is ReservationState.ASKED:
-                await self._store.commit([SaveReservation(replace(reservation, state=ReservationState.UNANSWERED))])
-            elif reservation.renewal is not None:
-                await self._store.commit([SaveReservation(replace(reservation, renewal=None, is_doubtful=True))])
+            await self._doubt(reservation)
+
+    def doubt_soon(self, reservation_id: str) -> None:
+        """What the station answered could not be saved: then it is not known."""
+        self._unsaved.add(reservation_id)
+        self._agenda.put(reservation_id, self._clock.now() + RETRY)
+
+    async def _doubt(self, reservation: Reservation) -> None:
+        """No answer is to come any more."""
+        if reservation.state is ReservationState.ASKED:
+            await self._store.commit([SaveReservation(replace(reservation, state=ReservationState.UNANSWERED))])
+        elif reservation.renewal is not None:
+            await self._store.commit([SaveReservation(replace(reservation, renewal=None, is_doubtful=True))])
 
     def on_changes(self, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -85,6 +95,7 @@ class ReservationEnds:
             self._agenda.put(reservation.id, reservation.booking.expires_at)
         else:
             self._agenda.drop(reservation.id)
+            self._unsaved.discard(reservation.id)
 
     def session_of(self, reservation: Reservation) -> Session | None:
         """Its session, as long as no transaction has come; a start that was ordered has one with the same id, where the
@@ -160,6 +171,9 @@ class ReservationEnds:
         if current is None:
             return
         expires_at = current.booking.expires_at
+        if now < expires_at and reservation_id in self._unsaved:
+            await self._doubt_or_retry(current)
+            return
         if now < expires_at:
             self._agenda.put(reservation_id, expires_at)
             return
@@ -175,6 +189,17 @@ class ReservationEnds:
             return
         if current.is_doubtful:
             self._desk.spawn(self.let_go(current))
+
+    async def _doubt_or_retry(self, current: Reservation) -> None:
+        try:
+            await self._doubt(current)
+        except StoreDownError as error:
+            log.error("reservation not settled yet", reservation_id=current.id, reason=str(error))
+            self.doubt_soon(current.id)
+            return
+        self._unsaved.discard(current.id)
+        self._agenda.put(current.id, current.booking.expires_at)
+        self._desk.spawn(self.free(current.id))
 
     async def _withdraw(self, current: Reservation, at: datetime, reason: str) -> None:
         changes = await self.changes_on_end(current, ReservationEnd.WITHDRAWN, at)

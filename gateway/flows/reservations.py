@@ -193,10 +193,14 @@ class Reservations:
             connector_no=booking.key.connector_no or booking.key.evse_no,
             group_id=booking.token.group_id,
         )
-        reply = await self._desk.send(callback, call)
-        await self._mailboxes.run(
-            booking.key.station_id, lambda: self._on_reserve_reply(callback, reservation.id, booking, reply)
-        )
+        try:
+            reply = await self._desk.send(callback, call)
+            await self._mailboxes.run(
+                booking.key.station_id, lambda: self._on_reserve_reply(callback, reservation.id, booking, reply)
+            )
+        except Exception:
+            self._ends.doubt_soon(reservation.id)
+            raise
 
     async def _on_reserve_reply(
         self, callback: Callback, reservation_id: str, booking: Booking, reply: CallReply

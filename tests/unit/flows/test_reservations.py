@@ -625,3 +625,21 @@ async def test_a_start_whose_reservation_was_never_answered_waits_on_when_that_i
     await office.stage.send(start(1))
 
     assert (await only_session(office)).status is SessionStatus.ACTIVE
+
+
+async def test_a_reservation_whose_acceptance_could_not_be_saved_can_be_asked_for_again(office: Office) -> None:
+    await office.order(RESERVE)
+    office.stage.store.is_down = True
+    office.stations.waiting.pop(0).set_result(ACCEPTED)
+    await office.settle()
+    office.stage.store.is_down = False
+    await office.pass_s(31)
+
+    await office.order(RESERVE)
+
+    asked = [type(call) for call in office.stations.calls]
+    assert asked == [ReserveCall, CancelReservationCall, ReserveCall]
+    await office.reply()
+    await office.reply()
+    assert (await kept(office)).state is ReservationState.ACTIVE
+    assert await office.results() == ["TIMEOUT", "ACCEPTED"]
