@@ -26,7 +26,6 @@ from gateway.ports import Change, Clock, Enqueue, SaveCallback, Store
 log = structlog.get_logger(__name__)
 
 RETRY = timedelta(seconds=5)
-LONGEST_URL = 255  # OCPI 2.2.1 types 16.6
 
 
 class ResultWriter(Protocol):

@@ -43,6 +43,7 @@ from gateway.domain.reservations import Booking, Reservation, ReservationState
 from gateway.domain.sessions import Fact, FactKind, ReservationEnd, Session, SessionStatus
 from gateway.domain.stations import ConnectorState
 from gateway.domain.tokens import Token
+from gateway.errors import RevisionConflictError
 from gateway.flows.availability import Availability
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.masking import mask_uid
@@ -90,7 +91,10 @@ class Reservations:
     async def reserve(self, asked: Asked, order: ReserveOrder) -> Refusal | None:
         """Take an order in; None: it is kept, and its result will be told.  Raises StoreDownError."""
         async with self._ordering:  # two orders with one id must not become two reservations
-            return await self._reserve(asked, order)
+            try:
+                return await self._reserve(asked, order)
+            except RevisionConflictError:  # it was just used, or ended
+                return Refusal(reason=f"reservation {order.reservation_id} has just changed: try again")
 
     async def _reserve(self, asked: Asked, order: ReserveOrder) -> Refusal | None:
         owner = self._partners.find_by_party(order.token.party)
@@ -294,7 +298,8 @@ class Reservations:
         if known is None:
             callback = self._desk.callback(asked, order, "", None)
             await self._desk.open(callback)
-            await self._desk.finish(callback, UNKNOWN_RESERVATION, f"no reservation {order.reservation_id} is kept")
+            reason = f"no reservation {order.reservation_id} is kept"
+            self._desk.spawn(self._desk.finish(callback, UNKNOWN_RESERVATION, reason))  # after the answer
             return None
         if known.state is ReservationState.ASKED or known.renewal is not None:
             return Refusal(reason=f"the station has not answered yet about reservation {order.reservation_id}")

@@ -334,7 +334,7 @@ class Transactions:
         expected: Expected,
         authorization: Authorization,
     ) -> TransactionAnswer:
-        """Whoever plugged in shows now that he has ordered or reserved it: his transaction is the session that awaits it.
+        """Whoever plugged in shows now that he has ordered or reserved it: he becomes the session that awaits him.
 
         Nobody was told of the one that was kept of it so far (OCPP 2.0.1 E03: the cable first).
         """

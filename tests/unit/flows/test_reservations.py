@@ -7,15 +7,16 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
+from gateway.domain.callbacks import CallbackKind
 from gateway.domain.calls import CallOutcomeKind, CallReply, CancelReservationCall, ReserveCall, StartCall
-from gateway.domain.commands import CancelReservationOrder, ReserveOrder
+from gateway.domain.commands import Asked, CancelReservationOrder, ReserveOrder
 from gateway.domain.events import ReservationEnded
 from gateway.domain.locations import EvseStatus
 from gateway.domain.reservations import Reservation, ReservationState
 from gateway.domain.sessions import ReservationEnd, Session, SessionStatus
 from gateway.domain.tokens import AuthMethod, AuthStatus
 from gateway.errors import ConflictError, NotFoundError
-from gateway.ports import SaveToken
+from gateway.ports import SaveReservation, SaveToken
 from tests.unit.flows.office import ACCEPTED, PARTNER, START, URL, Office
 from tests.unit.flows.stage import Stage
 from tests.unit.flows.words import LOCATION, STATION, TOKEN, after, receipt, start, started, status, stop, updated
@@ -643,3 +644,23 @@ async def test_a_reservation_whose_acceptance_could_not_be_saved_can_be_asked_fo
     await office.reply()
     assert (await kept(office)).state is ReservationState.ACTIVE
     assert await office.results() == ["TIMEOUT", "ACCEPTED"]
+
+
+async def test_the_result_of_an_order_comes_after_its_answer(office: Office) -> None:
+    asked = Asked(partner=PARTNER, version="2.2.1", kind=CallbackKind.CANCEL_RESERVATION)
+
+    await office.commands.order(asked, CANCEL)
+
+    assert await office.told() == []
+    await office.settle()
+    assert await office.results() == ["UNKNOWN_RESERVATION"]
+
+
+async def test_a_renewal_of_what_has_just_changed_is_refused(office: Office) -> None:
+    before = await reserve(office)
+    await office.stage.provide(SaveReservation(replace(before, state=ReservationState.USED)))
+    office.stage.memory.put_reservation(before)  # its end was decided, and memory does not know yet
+
+    answer = await office.order(replace(RESERVE, expires_at=after(90)))
+
+    assert (answer.result, await office.results()) == ("REJECTED", ["ACCEPTED"])
