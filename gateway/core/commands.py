@@ -7,7 +7,7 @@ from gateway.domain.callbacks import CallbackKind
 from gateway.domain.calls import CallOutcomeKind, CallReply
 from gateway.domain.ids import PartyId
 from gateway.domain.locations import Connector, Evse, EvseStatus, Location, Place
-from gateway.domain.partners import HUB, Partner
+from gateway.domain.partners import Partner
 from gateway.domain.sessions import Session, SessionStatus
 from gateway.domain.stations import ConnectorState
 from gateway.domain.tokens import Token
@@ -51,7 +51,7 @@ def check_owner(token: Token, partner: Partner, sender: PartyId | None, owner_id
     A hub speaks for parties behind it: for the one that it names as the sender, and for none that is connected to us by
     itself (`owner_id` is the id of the partner that is registered as the token's party, if there is one).
     """
-    if is_hub(partner):
+    if partner.is_hub:
         is_own = owner_id in (None, partner.id) and sender in (None, token.party)
     else:
         is_own = any(role.party == token.party for role in partner.roles)
@@ -119,13 +119,8 @@ def decide_stop(session: Session | None, partner: Partner, sender: PartyId | Non
 def is_own_session(session: Session, partner: Partner, sender: PartyId | None) -> bool:
     """Is its driver one of this partner's; behind a hub, of the party that it names?"""
     token = session.terms.token
-    is_others = is_hub(partner) and token is not None and sender not in (None, token.party)
+    is_others = partner.is_hub and token is not None and sender not in (None, token.party)
     return session.partner_id == partner.id and not is_others
-
-
-def is_hub(partner: Partner) -> bool:
-    """Does it speak for parties that are not its own?"""
-    return any(role.role == HUB for role in partner.roles)
 
 
 # The words of the stations, all versions together.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core.commands import NOT_SUPPORTED, Refusal, is_hub
+from gateway.core.commands import NOT_SUPPORTED, Refusal
 from gateway.domain.ids import ConnectorKey, PartyId
 from gateway.domain.locations import Evse, Location, Place
 from gateway.domain.partners import Partner
@@ -50,7 +50,7 @@ def _named(
 ) -> list[Reservation]:
     wanted = reservation_id.casefold()
     named = [one for one in live if one.partner_id == partner.id and one.reservation_id.casefold() == wanted]
-    if party is None or not is_hub(partner):
+    if party is None or not partner.is_hub:
         return named
     return [one for one in named if one.booking.token.party == party]
 
