@@ -132,8 +132,11 @@ def _keeps(reservation: Reservation, key: ConnectorKey) -> bool:
     return key.evse_no == kept.evse_no and (0 in (kept.connector_no, key.connector_no) or key == kept)
 
 
-def find_for_token(live: Iterable[Reservation], partner_id: str, token: Token, key: ConnectorKey) -> Reservation | None:
-    """The reservation at an EVSE by which a start with this token is of the same visit: the driver's, else his group's.
+def find_for_token(
+    live: Iterable[Reservation], partner_id: str, token: Token, key: ConnectorKey | None = None
+) -> Reservation | None:
+    """The reservation by which a start with this token is of the same visit: the driver's, else his group's; at the
+    EVSE of a plug, or among those that are given.
 
     One of which the station has not answered yet is asked of it before the start.
     """
@@ -142,7 +145,7 @@ def find_for_token(live: Iterable[Reservation], partner_id: str, token: Token, k
         for one in live
         if one.state is not ReservationState.UNANSWERED
         and one.partner_id == partner_id
-        and one.key.evse_no == key.evse_no
+        and (key is None or one.key.evse_no == key.evse_no)
         and (is_same_driver(one.booking.token, token) or _is_of_group(token, one.booking.token))
     ]
     return max(found, key=lambda one: is_same_driver(one.booking.token, token), default=None)

@@ -175,6 +175,8 @@ class Commands:
         location = self._desk.find_location(asked, order.location_id)
         evse_uid = order.evse_uid
         if location is not None and evse_uid is None and order.connector_id is None:
+            evse_uid = self._reservations.find_evse_uid(asked.partner.id, order.token, location)
+        if location is not None and evse_uid is None and order.connector_id is None:
             chosen = choose_evse(location, self._look)
             if chosen is None:
                 return Refusal(reason=f"no EVSE of location {location.id} is free for a remote start now")

@@ -290,6 +290,12 @@ class Reservations:
         """The reservation by which a driver has this plug."""
         return find_for_token(self._memory.reservations_of(key.station_id), partner_id, token, key)
 
+    def find_evse_uid(self, partner_id: str, token: Token, location: Location) -> str | None:
+        """The EVSE that is kept for a driver at a location."""
+        live = [one for one in self._memory.reservations.values() if one.location_id == location.id]
+        found = find_for_token(live, partner_id, token)
+        return None if found is None else found.booking.evse_uid
+
     # --- CANCEL_RESERVATION ---------------------------------------------------------------------------------------
 
     async def cancel(self, asked: Asked, order: CancelReservationOrder) -> Refusal | None:

@@ -664,3 +664,14 @@ async def test_a_renewal_of_what_has_just_changed_is_refused(office: Office) -> 
     answer = await office.order(replace(RESERVE, expires_at=after(90)))
 
     assert (answer.result, await office.results()) == ("REJECTED", ["ACCEPTED"])
+
+
+async def test_a_start_at_the_location_is_one_at_the_evse_that_is_kept_there(office: Office) -> None:
+    await office.order(replace(RESERVE, evse_uid=f"{STATION}-2"))
+    await office.reply()
+
+    await office.order(replace(START, evse_uid=None))
+
+    call = office.stations.calls[-1]
+    assert isinstance(call, StartCall)
+    assert call.evse_no == 2
