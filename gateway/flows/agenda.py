@@ -4,6 +4,9 @@ import heapq
 from collections.abc import Iterable
 from datetime import datetime
 
+SLACK = 100
+"""Entries that may be stale: more are cleared away, for those far ahead would never come to the top."""
+
 
 class Agenda:
     """What falls due when: a heap of (time, key); a key put in anew is due at its newest time only."""
@@ -15,6 +18,9 @@ class Agenda:
     def put(self, key: str, at: datetime) -> None:
         self._due[key] = at
         heapq.heappush(self._heap, (at, key))
+        if len(self._heap) > 2 * len(self._due) + SLACK:
+            self._heap = [(due_at, name) for name, due_at in self._due.items()]
+            heapq.heapify(self._heap)
 
     def drop(self, key: str) -> None:
         self._due.pop(key, None)

@@ -76,3 +76,15 @@ def test_an_agenda_is_a_table_of_times(steps: list[tuple[str, str, int]]) -> Non
                 del table[known]
         assert agenda.next_at() == (at(min(table.values())) if table else None)
         assert all((known in agenda) == (known in table) for known in "abc")
+
+
+def test_what_was_dropped_or_put_off_takes_no_room_for_ever() -> None:
+    agenda = Agenda()
+    agenda.put("kept", at(1))
+    for n in range(10_000):
+        agenda.put(f"far {n % 7}", at(1_000_000 + n))
+        agenda.drop(f"far {n % 7}")
+
+    assert len(agenda._heap) < 1_000
+    assert agenda.next_at() == at(1)
+    assert list(agenda.take_due(at(2))) == ["kept"]
