@@ -35,7 +35,12 @@ class RemoteStarts:
     def find_transaction(
         self, event: TransactionReported, key: ConnectorKey, session: Session | None
     ) -> Expected | None:
-        """By the id of the order, or by plug, time and what the station was told the driver is."""
+        """By the id of the order, or by plug, time and what the station was told the driver is.
+
+        A session that has its driver takes an order only where the station says so.
+        """
+        if session is not None and session.id_token is not None and event.remote_start_id is None:
+            return None
         found = find_start_of_transaction(
             self._of(event.receipt.station_id),
             key,

@@ -11,11 +11,23 @@ from gateway.domain.commands import StopOrder, UnlockOrder
 from gateway.domain.locations import EvseStatus
 from gateway.domain.partners import Partner
 from gateway.domain.sessions import SessionStatus
-from gateway.domain.tokens import AuthMethod, AuthStatus
+from gateway.domain.tokens import AuthMethod, AuthStatus, IdToken
 from gateway.errors import StoreDownError, WireError
 from tests.unit.flows.office import PARTNER, START, URL, Office
 from tests.unit.flows.stage import Stage
-from tests.unit.flows.words import LOCATION, OTHER_CARD, STATION, TOKEN, after, metered, start, started, stop, updated
+from tests.unit.flows.words import (
+    LOCATION,
+    OTHER_CARD,
+    STATION,
+    TOKEN,
+    after,
+    ended,
+    metered,
+    start,
+    started,
+    stop,
+    updated,
+)
 
 LONG = replace(TOKEN, uid="0123456789ABCDEF01234", type="APP_USER")
 REJECTED = CallReply(outcome=CallOutcomeKind.ANSWERED, status="Rejected")
@@ -458,3 +470,19 @@ async def test_no_party_behind_a_hub_unlocks_the_plug_of_anothers_driver(office:
 
     assert answer.result == "REJECTED"
     assert (await office.order(UNLOCK, HUB_PARTNER, sender=TOKEN.party)).result == "ACCEPTED"
+
+
+async def test_what_is_told_late_of_a_visit_before_takes_no_order_for_itself(office: Office) -> None:
+    """A station that was offline tells of a visit of the same driver while it waits for his next one."""
+    card = IdToken(value=TOKEN.uid)
+    await office.stage.send(started(0, 0, 1000, id_token=card))
+    await office.stage.send(ended(2, 3, 1500, id_token=card))
+    await office.order(START)
+    await office.reply()
+
+    await office.stage.send(updated(1, 1, 1200, id_token=card))
+
+    earlier, pending = await office.sessions()
+    assert (earlier.status, pending.status) == (SessionStatus.COMPLETED, SessionStatus.PENDING)
+    await office.stage.send(start(4))
+    assert [session.id for session in await office.sessions()] == [earlier.id, pending.id]
