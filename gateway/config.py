@@ -27,6 +27,7 @@ LISTS: dict[tuple[str, ...], str] = {
     ("ocpi", "parties"): '[{"country_code": "DE", "party_id": "ABC", "name": "Example"}]',
     ("ocpi", "partner_networks"): '["10.20.0.0/16"]',
     ("review", "hold_flags"): '["register_fell", "gap"]',
+    ("sessions", "empty_cdrs_never_at"): '["TEST-1"]',
 }
 """The settings that are lists, each with an example of its variable."""
 
@@ -295,6 +296,12 @@ class SessionSettings(Section):
     gap_wait_s: Seconds = Field(default=3_600, description="The same where facts (OCPP 2.x seqNo) are missing.")
     ghost_after_s: Seconds = Field(
         default=86_400, description="A session without a stop, its station idle or gone, is closed after so long."
+    )
+    empty_cdrs: Annotated[Literal["costly", "always", "never"], BeforeValidator(_lower)] = Field(
+        default="costly", description="Make a CDR where nothing was drawn: when it costs something, always, never."
+    )
+    empty_cdrs_never_at: tuple[str, ...] = Field(
+        default=(), description="Stations where none is made of such a session, whatever it costs."
     )
 
 

@@ -8,7 +8,8 @@ from gateway.config import Settings as Config
 from gateway.core.doubts import DoubtRules
 from gateway.core.preferences import PreferenceRules
 from gateway.core.status import StatusRules
-from gateway.domain.ids import PartyId, party_id_of
+from gateway.core.waivers import EmptyCdrs, WaiverRules
+from gateway.domain.ids import PartyId, party_id_of, station_key
 from gateway.domain.locations import EvseStatus
 from gateway.domain.profiles import ProfileType
 from gateway.flows.authorization import Authorizer
@@ -76,8 +77,19 @@ def build_station_flows(
     )
     transactions = Transactions(store, memory, clock, ids, authorizer, rules, expectations)
     signatures = Signatures(store, memory, EcdsaVerifier())
-    doubts = doubt_rules_of(config)
-    sealing = Sealing(store, memory, clock, ids, mailboxes, transactions, availability, rules, signatures, doubts)
+    sealing = Sealing(
+        store,
+        memory,
+        clock,
+        ids,
+        mailboxes,
+        transactions,
+        availability,
+        rules,
+        signatures,
+        doubt_rules_of(config),
+        waiver_rules_of(config),
+    )
     boot_rules = BootRules(
         heartbeat_interval_s=config.ocpp.heartbeat_interval_s, pending_retry_s=config.ocpp.pending_retry_s
     )
@@ -134,6 +146,14 @@ def doubt_rules_of(config: Config) -> DoubtRules:
         power_factor=Decimal(str(review.power_factor)),
         max_energy_wh=None if kwh is None else Decimal(str(kwh)) * 1000,
         max_duration=None if hours is None else timedelta(hours=hours),
+    )
+
+
+def waiver_rules_of(config: Config) -> WaiverRules:
+    """What the settings say of sessions in which nothing was drawn."""
+    sessions = config.sessions
+    return WaiverRules(
+        empty_cdrs=EmptyCdrs(sessions.empty_cdrs), never_at=frozenset(map(station_key, sessions.empty_cdrs_never_at))
     )
 
 

@@ -15,7 +15,7 @@ WH_PER_KWH = Decimal(1000)
 
 
 def render_session(session: Session) -> dict[str, Any]:
-    """`fact_count` counts the messages it was folded from; `hold` says why no CDR can be made yet."""
+    """`fact_count` counts its messages; `hold` says why it has no CDR yet, `waiver` why none at all."""
     ledger, terms = session.ledger, session.terms
     return {
         "id": session.id,
@@ -34,6 +34,7 @@ def render_session(session: Session) -> dict[str, Any]:
         "flags": ledger.flags,
         "fact_count": ledger.fact_count,
         "hold": session.hold,
+        "waiver": session.waiver,
         "seal_due_at": session.seal_due_at,
         "cdr_id": session.sealed_cdr_id,
         "partner_id": session.partner_id,

@@ -33,8 +33,10 @@ def month_of(text: str, zone: str = "UTC") -> tuple[datetime, datetime]:
 def unbilled_of(session: Session) -> UnbilledSession | None:
     """Why a visit that is over has no bill; None: it goes on, or has one."""
     ended_at = session.ledger.ended_at
-    if ended_at is None or session.sealed_cdr_id is not None or is_waived(session):
+    if ended_at is None or session.sealed_cdr_id is not None:
         return None
+    if session.waiver is not None and session.ledger.is_reservation:
+        return None  # nobody came
     tariff = session.terms.tariff
     return UnbilledSession(
         session_id=session.id,
@@ -47,15 +49,10 @@ def unbilled_of(session: Session) -> UnbilledSession | None:
     )
 
 
-def is_waived(session: Session) -> bool:
-    """Was it a reservation that was not used and cost nothing?  It is over, and gets no bill."""
-    is_settled = session.seal_due_at is None and session.hold is None and session.ledger.ended_at is not None
-    return is_settled and session.ledger.is_reservation
-
-
 def _reason_of(session: Session) -> str:
-    if session.hold is not None:
-        return session.hold
+    words = session.hold or session.waiver
+    if words is not None:
+        return words
     if session.is_awaited:
         return "the transaction that was ordered or reserved never came"
     if session.status is SessionStatus.INVALID:

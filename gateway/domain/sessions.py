@@ -189,7 +189,8 @@ class Session:
 
     `transaction_id` is None while it awaits its transaction, ordered (PENDING) or reserved (RESERVATION) by a partner.
     `partner_id` is the eMSP whose token it is (None: local or refused token); `sealed_cdr_id` is set once the CDR is
-    made; `seal_due_at` says when the session is looked at again; `hold` says in words why no CDR can be made yet.
+    made; `seal_due_at` says when the session is looked at again; `hold` says in words why no CDR can be made yet,
+    `waiver` why none is made at all.
     `created_no`, `last_fact_no` and `revision` are the store's.
     """
 
@@ -206,6 +207,7 @@ class Session:
     seal_due_at: datetime | None = None
     sealed_cdr_id: str | None = None
     hold: str | None = None
+    waiver: str | None = None
     created_no: int = 0
     last_fact_no: int = 0
     last_updated: datetime

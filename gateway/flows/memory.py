@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from gateway.core.reports import is_waived
 from gateway.core.topology import places_of, topology_key
 from gateway.domain.ids import ConnectorKey, station_key
 from gateway.domain.locations import Evse, Location, Place
@@ -353,7 +352,7 @@ def _in_time(sessions: list[Session]) -> list[Session]:
 
 
 def _is_kept(session: Session) -> bool:
-    if session.sealed_cdr_id is not None or is_waived(session):
+    if session.sealed_cdr_id is not None or session.waiver is not None:
         return False
     return session.status is not SessionStatus.INVALID or session.ledger.ended_at is None
 

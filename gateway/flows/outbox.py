@@ -136,14 +136,15 @@ class Outbox:
     def _follow_session(self, change: SaveSession) -> Sequence[Change]:
         session = change.session
         told = self._told.get(session.id)
-        if session.sealed_cdr_id is None and told is not None and told.is_waiting and _is_as_told(session, told):
+        is_final = session.sealed_cdr_id is not None or session.waiver is not None
+        if not is_final and told is not None and told.is_waiting and _is_as_told(session, told):
             return ()
         partner_id, terms = session.partner_id, session.terms
         if not self._has(partner_id, "sessions") or terms.place is None or terms.token is None:
             return ()
         now = self._clock.now()
-        if session.sealed_cdr_id is not None:
-            if not change.write_terms and (told is None or not told.is_waiting):
+        if is_final:
+            if change.fact is None and not change.write_terms and (told is None or not told.is_waiting):
                 return ()  # it was told as COMPLETED, and nothing of that has changed
             due_at = now
         elif change.fact is None and not change.write_terms:

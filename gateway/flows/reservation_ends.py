@@ -250,7 +250,8 @@ class ReservationEnds:
         )
         ledger = fold_facts([*await self._store.load_facts(session.id), fact])
         ended = replace(session, status=SessionStatus.COMPLETED, ledger=ledger)
-        ended = replace(ended, seal_due_at=now if find_waiver(ended) is None else None)
+        waiver = find_waiver(ended)
+        ended = replace(ended, seal_due_at=now if waiver is None else None, waiver=waiver)
         return [SaveReservation(over), SaveSession(ended, fact=fact)]
 
     # --- telling stations -----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from gateway.core.cdrs import Hold, decide_cdr, price_cuts_of
 from gateway.core.doubts import Doubt, DoubtRules, find_doubts, review_cdr
 from gateway.core.drivers import is_void
 from gateway.core.sessions import fold_facts
+from gateway.core.waivers import WaiverRules, find_empty_waiver
 from gateway.domain.cdrs import Cdr
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import Location
@@ -51,6 +52,7 @@ class Sealing:
         rules: SealRules,
         signatures: Signatures,
         doubt_rules: DoubtRules | None = None,
+        waiver_rules: WaiverRules | None = None,
     ) -> None:
         self._store = store
         self._memory = memory
@@ -62,6 +64,7 @@ class Sealing:
         self._rules = rules
         self._signatures = signatures
         self._doubt_rules = doubt_rules or DoubtRules()
+        self._waiver_rules = waiver_rules or WaiverRules()
         self.agenda = Agenda()
         self.changed = asyncio.Event()
         memory.on_due = self.on_due_set
@@ -107,9 +110,9 @@ class Sealing:
         return sorted(found, key=lambda one: one[0].ledger.ended_at or one[0].last_updated)
 
     async def release(self, session_id: str) -> Cdr:
-        """Make the CDR of a session that waits for a person, as it is.
+        """Make the CDR of a session that waits for a person, as it is, or of one that got none as nothing was drawn.
 
-        Raises NotFoundError, ConflictError (not held, or something else stands in the way) and StoreDownError.
+        Raises NotFoundError, ConflictError (neither, or something else stands in the way) and StoreDownError.
         """
         session = await self._store.find_session(session_id)
         if session is None:
@@ -118,15 +121,24 @@ class Sealing:
 
     async def _release(self, session_id: str) -> Cdr:
         session = self._memory.sessions.get(session_id)
+        if session is None:
+            waived = await self._store.find_session(session_id)
+            if waived is not None and waived.waiver is not None and not waived.ledger.is_reservation:
+                made = await self._seal_completed(waived, is_released=True)
+                return self._released(made, session_id)
         if session is None or session.hold is None:
             raise ConflictError(f"session {session_id!r} is not held: GET review lists those that are")
-        made = await self.seal(session_id, is_released=True)
+        return self._released(await self.seal(session_id, is_released=True), session_id)
+
+    @staticmethod
+    def _released(made: Cdr | Hold | None, session_id: str) -> Cdr:
         if isinstance(made, Cdr):
             return made
         raise ConflictError(made.reason if made is not None else f"session {session_id!r} has not ended")
 
     async def seal(self, session_id: str, *, is_released: bool = False) -> Cdr | Hold | None:
-        """Make the CDR of a completed session, or note what stands in its way (None: it is none, or has one).
+        """Make the CDR of a completed session, or note what stands in its way (None: it is none, has one, or gets
+        none).
 
         Raises StoreDownError.
         """
@@ -143,8 +155,13 @@ class Sealing:
             return None
         if session is None or session.status is not SessionStatus.COMPLETED:
             return None
+        return await self._seal_completed(session, is_released=is_released)
+
+    async def _seal_completed(self, session: Session, *, is_released: bool) -> Cdr | Hold | None:
         completed = self._transactions.terms.complete(session)
-        facts = await self._store.load_facts(session_id)
+        if completed.waiver is not None:
+            completed = replace(completed, waiver=None)
+        facts = await self._store.load_facts(session.id)
         cuts = price_cuts_of(completed.terms)
         if not cuts.is_empty:  # by all facts at once: an older program may have kept the session
             completed = replace(completed, ledger=fold_facts(facts, completed.id_token, cuts))
@@ -154,12 +171,21 @@ class Sealing:
             log.info("session is void", session_id=session.id, reason="deauthorized before anything was drawn")
             return None
         decision = decide_cdr(completed, cdr_id=self._ids.new(), now=self._clock.now())
+        waiver = None if is_released else find_empty_waiver(completed, decision, self._waiver_rules)
+        needs_review = False
         if isinstance(decision, Cdr):
             decision = await self._with_signed_values(completed, facts, decision)
             decision = review_cdr(completed, decision, self._doubt_rules, is_released=is_released)
+            needs_review = isinstance(decision, Hold)
+        if waiver is not None and not needs_review:
+            waived = replace(completed, waiver=waiver, seal_due_at=None, hold=None)
+            await self._store.commit([SaveSession(waived, write_terms=completed.terms is not session.terms)])
+            log.info("no cdr made", session_id=session.id, reason=waiver)
+            return None
         if isinstance(decision, Hold):
             if session.hold != decision.reason or session.seal_due_at is not None:
-                await self._store.commit([SaveSession(replace(session, hold=decision.reason, seal_due_at=None))])
+                held = replace(session, hold=decision.reason, seal_due_at=None, waiver=None)
+                await self._store.commit([SaveSession(held)])
                 log.warning("cdr held", session_id=session.id, reason=decision.reason)
             return decision
         sealed = replace(completed, sealed_cdr_id=decision.id, seal_due_at=None, hold=None)

@@ -20,7 +20,7 @@ def find_cost(session: Session) -> Totals | None:
     ledger, terms = session.ledger, session.terms
     if terms.tariff is None or terms.place is None or session.status is SessionStatus.INVALID or not ledger.periods:
         return None
-    if find_waiver(session) is not None:
+    if session.waiver is not None or find_waiver(session) is not None:
         return Totals(cost=Price(before_taxes=ZERO, with_taxes=ZERO))
     try:
         _, bill = bill_session(terms.place, terms.tariff, ledger, ledger.ended_at or ledger.last_at)

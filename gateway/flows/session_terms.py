@@ -131,7 +131,7 @@ class SessionTerms:
     def schedule(self, session: Session, now: datetime) -> Session:
         """When to make the CDR: a moment after a 1.6 stop, at once where numbered events have no gap, else later.
 
-        Facts that come meanwhile may hasten it, never put it off.
+        Facts that come meanwhile may hasten it, never put it off; one that got no CDR is looked at anew.
         """
         ledger = session.ledger
         if ledger.ended_at is None or session.status is not SessionStatus.COMPLETED:
@@ -140,7 +140,7 @@ class SessionTerms:
         if ledger.seq_min is not None:
             wait_s = self._rules.gap_wait_s if ledger.has_gap else 0
         due_at = now + timedelta(seconds=wait_s)
-        return replace(session, seal_due_at=min(due_at, session.seal_due_at or due_at))
+        return replace(session, seal_due_at=min(due_at, session.seal_due_at or due_at), waiver=None)
 
 
 def tells_place(event: TransactionReported, session: Session) -> bool:

@@ -53,7 +53,7 @@ _INSERT_TERMS = insert_row(session_terms)
 
 _HOT_NAMES = ("status", "ledger", "last_updated_us", "seal_due_us", "hold", "revision", "last_fact_no")
 _FOLD: dict[str, Any] = {name: bindparam(name) for name in _HOT_NAMES}
-_REST_OF_FOLD: dict[str, Any] = {name: bindparam(name) for name in ("started_us", "sealed_cdr_id")}
+_REST_OF_FOLD: dict[str, Any] = {name: bindparam(name) for name in ("started_us", "sealed_cdr_id", "waiver")}
 _KEYS: dict[str, Any] = {
     name: bindparam(name)
     for name in (
@@ -71,7 +71,12 @@ _ONE_REVISION = (
 _UPDATE_HOT = compiled(
     update(sessions)
     .values(_FOLD)
-    .where(*_ONE_REVISION, sessions.c.started_us == bindparam("at_started_us"), sessions.c.sealed_cdr_id.is_(None)),
+    .where(
+        *_ONE_REVISION,
+        sessions.c.started_us == bindparam("at_started_us"),
+        sessions.c.sealed_cdr_id.is_(None),
+        sessions.c.waiver.is_(None),
+    ),
     *_HOT_NAMES,
     *("at_no", "at_id", "at_revision", "at_started_us"),
 )
@@ -116,7 +121,7 @@ def apply_session(tx: Transaction, change: SaveSession, prepared: Prepared) -> S
         last_us = later(tx.now_us, to_us(session.last_updated))
         last_updated = tx.now if last_us == tx.now_us else from_us(last_us)
         saved = _updated(session, fact_no, last_updated, session.revision + 1)
-        if terms is None and session.sealed_cdr_id is None and tx.is_grouped:
+        if terms is None and session.sealed_cdr_id is None and session.waiver is None and tx.is_grouped:
             tx.add(_UPDATE_HOT, _hot_row(session, fact_no, ledger, last_us), must_hit=True)
         else:
             tx.flush()
@@ -194,6 +199,7 @@ def _fold_columns(session: Session, ledger: str) -> dict[str, Any]:
         "last_fact_no": session.last_fact_no,
         "started_us": to_us(session.ledger.started_at),
         "sealed_cdr_id": session.sealed_cdr_id,
+        "waiver": session.waiver,
     }
 
 
@@ -217,7 +223,7 @@ def _key_columns(session: Session) -> dict[str, Any]:
 
 _READ_NAMES = (
     *("id", "station_id", "evse_no", "connector_no", "transaction_id", "start_key"),
-    *("status", "ledger", "partner_id", "remote_start_id", "seal_due_us", "sealed_cdr_id", "hold"),
+    *("status", "ledger", "partner_id", "remote_start_id", "seal_due_us", "sealed_cdr_id", "hold", "waiver"),
     *("created_no", "last_fact_no", "last_updated_us", "revision", "id_token", "terms"),
 )
 _READ = [sessions.c[name] if name in sessions.c else session_terms.c[name] for name in _READ_NAMES]
@@ -392,6 +398,7 @@ def _parse(row: Row) -> Session:
         seal_due_at=from_us_or_none(values["seal_due_us"]),
         sealed_cdr_id=values["sealed_cdr_id"],
         hold=values["hold"],
+        waiver=values["waiver"],
         created_no=values["created_no"],
         last_fact_no=values["last_fact_no"],
         last_updated=from_us(values["last_updated_us"]),

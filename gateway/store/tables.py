@@ -72,6 +72,7 @@ sessions = Table(
     Column("sealed_cdr_id", Text),
     Column("revision", BigInteger, nullable=False),
     Column("last_fact_no", BigInteger, nullable=False, server_default="0"),  # its newest fact, 0: none
+    Column("waiver", Text),
     UniqueConstraint("station_key", "transaction_id"),
 )
 Index("ix_sessions_plug", *(sessions.c[name] for name in ("station_key", "evse_no", "connector_no", "started_us")))
@@ -105,6 +106,13 @@ session_terms = Table(
     Column("created_no", NUMBER, primary_key=True, autoincrement=False),
     Column("id_token", Text),
     Column("terms", Text, nullable=False),
+)
+# A session that is billed for long loses its driver, and with it its place here.
+Index(
+    "ix_session_terms_personal",
+    session_terms.c.created_no,
+    sqlite_where=session_terms.c.id_token.is_not(None),
+    postgresql_where=session_terms.c.id_token.is_not(None),
 )
 
 # In the order they come, so that the facts of one commit fill few pages.  Each names the one before it of its session,
@@ -309,7 +317,14 @@ tokens = Table(
     Column("valid", BigInteger, nullable=False),
     Column("newest_us", BigInteger, nullable=False),  # last_updated; 0 once the partner's registration ended
     Column("body", Text, nullable=False),
+    Column("invalid_us", BigInteger),  # since when it is not valid, by our clock
     sqlite_with_rowid=False,
+)
+Index(
+    "ix_tokens_invalid",
+    tokens.c.invalid_us,
+    sqlite_where=tokens.c.invalid_us.is_not(None),
+    postgresql_where=tokens.c.invalid_us.is_not(None),
 )
 
 local_tokens = Table(

@@ -5,8 +5,9 @@ until somebody pushes it again.
 """
 
 import sqlite3
+from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import bindparam, delete, exists, func, literal_column, or_, select, update
 
 from gateway.domain.ids import PartyId
 from gateway.domain.tokens import LocalStatus, LocalToken, Token, TokenStamp
@@ -19,11 +20,18 @@ from gateway.store.transaction import Transaction
 
 _TOKEN = ObjectCodec(Token, columns=frozenset({"valid"}))
 
-_NAMES = ("uid_key", "type", "country_code", "party_id", "partner_id", "valid", "newest_us", "body")
-_UPSERT = upsert_row(tokens, names=_NAMES, only_if=lambda new: new.newest_us >= tokens.c.newest_us)
+_NAMES = ("uid_key", "type", "country_code", "party_id", "partner_id", "valid", "newest_us", "body", "invalid_us")
+_SINCE: Any = literal_column(
+    "CASE WHEN excluded.valid = 0 AND tokens.valid = 0 THEN tokens.invalid_us ELSE excluded.invalid_us END"
+)
+_UPSERT = upsert_row(tokens, names=_NAMES, only_if=lambda new: new.newest_us >= tokens.c.newest_us, invalid_us=_SINCE)
 _DROP = compiled(
     update(tokens)
-    .values(valid=bindparam("valid"), newest_us=bindparam("newest_us"))
+    .values(
+        valid=bindparam("valid"),
+        newest_us=bindparam("newest_us"),
+        invalid_us=func.coalesce(tokens.c.invalid_us, bindparam("now_us")),
+    )
     .where(tokens.c.partner_id == bindparam("at_partner"))
 )
 _INVALIDATE = compiled(
@@ -98,14 +106,14 @@ def prepare_token(change: SaveToken) -> tuple[Row, int]:
 
 
 def apply_token(tx: Transaction, change: SaveToken, row: Row) -> SaveToken:
-    tx.put(_UPSERT, row)
+    tx.put(_UPSERT, (*row, None if change.token.valid else tx.now_us))
     return change
 
 
 def apply_drop(tx: Transaction, change: DropPartnerTokens, _: None) -> DropPartnerTokens:
     """Make the partner's tokens invalid, and older than any that is pushed from now on."""
     tx.flush()
-    _DROP.run(tx.db, valid=0, newest_us=0, at_partner=change.partner_id)
+    _DROP.run(tx.db, valid=0, newest_us=0, now_us=tx.now_us, at_partner=change.partner_id)
     return change
 
 

@@ -457,6 +457,34 @@ async def test_a_session_that_drew_nothing_is_billed_too(house: House, emsp: Pla
     assert (cdr["total_energy"], cdr["total_cost"]["excl_vat"]) == (D(0), D("0.5"))
 
 
+async def test_a_session_that_drew_nothing_and_costs_nothing_has_no_bill_and_says_why(
+    house: House, emsp: Platform
+) -> None:
+    """Also after a restart; and the operator may bill it all the same."""
+    await house.call("PUT", f"tariffs/{TARIFF}", priced(component("ENERGY", "0.25")))
+    async with charger(house) as plug:
+        await plug.live(Visit(UID, begin_of(40), energy_wh=0))
+
+    async def waived() -> dict[str, Any] | None:
+        (session,) = await house.items("sessions")
+        return session if session["waiver"] else None
+
+    session = await until(waived, "the session is over")
+    await house.restart()
+
+    assert (session["status"], session["cdr_id"], session["hold"]) == ("COMPLETED", None, None)
+    assert "it costs nothing" in session["waiver"]
+    assert await cdrs_of(emsp) == []
+    (told,) = (await emsp.get(f"sessions?{SINCE}")).data
+    assert (told["status"], told["total_cost"]["excl_vat"]) == ("COMPLETED", 0)
+    report = await house.call("GET", f"reports/reconciliation?month={begin_of(0):%Y-%m}")
+    assert [one["reason"] for one in report["sessions_without_cdr"]] == [session["waiver"]]
+
+    bill = await house.call("POST", f"sessions/{session['id']}/release")
+    (cdr,) = await cdrs_of(emsp)
+    assert (cdr["id"], cdr["total_energy"]) == (bill["id"], D(0))
+
+
 async def test_a_session_without_a_moment_of_time_is_billed_too(house: House, emsp: Platform) -> None:
     async with charger(house) as plug:
         await plug.live(Visit(UID, begin_of(40), charging=timedelta(0), energy_wh=0))

@@ -16,7 +16,7 @@ from gateway.errors import SettingsError
 
 log = structlog.get_logger(__name__)
 
-HEAD = "0012"
+HEAD = "0013"
 """The revision that `tables.py` describes."""
 
 SCRIPTS = Path(__file__).parent

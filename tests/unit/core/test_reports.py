@@ -112,6 +112,7 @@ ENDED = session(START, stop(60, "2000"))
     ("changes", "reason"),
     [
         ({"hold": "no tariff"}, "no tariff"),
+        ({"waiver": "nothing was drawn, and it costs nothing"}, "it costs nothing"),
         ({"status": SessionStatus.INVALID, "id_token": IdToken(value="X")}, "the card was refused"),
         ({"status": SessionStatus.INVALID, "id_token": None}, "no card was ever shown"),
         ({"status": SessionStatus.COMPLETED}, "about to be made"),

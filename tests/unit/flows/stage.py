@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.core.doubts import DoubtRules
 from gateway.core.status import StatusRules
+from gateway.core.waivers import WaiverRules
 from gateway.domain.cdrs import Cdr
 from gateway.domain.events import (
     AuthorizeAsked,
@@ -119,6 +120,7 @@ class Stage:
         self.ids = CountedIds()
         self.store = FaultyStore()
         self.doubt_rules = DoubtRules()
+        self.waiver_rules = WaiverRules()
         self.rules = RULES
         self.emsps: Emsps | None = None
         self.partners = PartnerBook()
@@ -156,6 +158,7 @@ class Stage:
             self.rules,
             signatures,
             self.doubt_rules,
+            self.waiver_rules,
         )
         self.corrections = Corrections(
             store=store,

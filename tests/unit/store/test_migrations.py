@@ -233,3 +233,36 @@ def test_sessions_of_before_stay_and_others_may_await_their_transactions(path: P
         with pytest.raises(sqlite3.IntegrityError):
             database.execute(insert, ("s-4", "7", "k-4"))
     assert found == [("s-1", "7"), ("s-2", None), ("s-3", None)]
+
+
+def test_what_needed_no_bill_before_says_so_and_invalid_tokens_count_from_now(path: Path) -> None:
+    columns = "id, station_key, station_id, evse_no, connector_no, start_key, started_us, ledger, last_updated_us"
+    insert = (
+        f"INSERT INTO sessions ({columns}, revision, status, seal_due_us, hold, sealed_cdr_id) "
+        "VALUES (?1, 'cp', 'CP', 1, 1, ?1, 1, '[]', 1, 1, ?2, ?3, ?4, ?5)"
+    )
+    upgrade(path, head="0012")
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executemany(
+            insert,
+            [
+                ("settled", "COMPLETED", None, None, None),
+                ("due", "COMPLETED", 5, None, None),
+                ("held", "COMPLETED", None, "no tariff", None),
+                ("billed", "COMPLETED", None, None, "C1"),
+                ("refused", "INVALID", None, None, None),
+            ],
+        )
+        database.executemany(
+            "INSERT INTO tokens VALUES (?, 'RFID', 'NL', 'EMS', 'P1', ?, 5, '{}')", [("a", 1), ("b", 0)]
+        )
+
+    upgrade(path)
+
+    with closing(sqlite3.connect(path)) as database:
+        waived = database.execute("SELECT id FROM sessions WHERE waiver IS NOT NULL").fetchall()
+        since = database.execute(
+            "SELECT uid_key, (strftime('%s', 'now') * 1000000 - invalid_us) / 60000000 FROM tokens ORDER BY uid_key"
+        ).fetchall()
+    assert waived == [("settled",)]
+    assert since == [("a", None), ("b", 0)]
