@@ -45,6 +45,7 @@ from gateway.flows.remote_starts import RemoteStarts
 from gateway.flows.reservation_ends import ReservationEnds
 from gateway.flows.reservations import Reservations
 from gateway.flows.reserved import Reserved
+from gateway.flows.retention import Retention
 from gateway.flows.schedules import Schedules
 from gateway.flows.timekeeper import Timekeeper
 from gateway.flows.token_pulls import TokenPulls
@@ -75,6 +76,7 @@ from gateway.wiring import (
     parties_of,
     preference_rules_of,
     profile_rules_of,
+    retention_rules_of,
 )
 
 log = structlog.get_logger(__name__)
@@ -281,8 +283,19 @@ class Gateway:
         )
         self._stack.push_async_callback(profiles.close)
         flows.events.profile_news.renew = profiles.renew
+        retention = Retention(store, memory, clock, retention_rules_of(config))
+        self._stack.push_async_callback(retention.close)
         keeper = Timekeeper(
-            store, clock, sealing, availability, trace, ends, profiles, token_pulls.rounds, hub_clients.rounds
+            store,
+            clock,
+            sealing,
+            availability,
+            trace,
+            ends,
+            profiles,
+            token_pulls.rounds,
+            hub_clients.rounds,
+            retention,
         )
         self._stack.push_async_callback(_cancelled, asyncio.create_task(keeper.run()))
         commands = Commands(

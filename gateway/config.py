@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 
+from gateway.config_sections import RetentionSettings, Seconds, Section, SessionSettings, lower
 from gateway.core.doubts import FLAGS
 from gateway.errors import SettingsError
 
@@ -84,10 +85,6 @@ def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
 def _check_network(text: str) -> str:
     try:
         return str(ip_network(text))
@@ -102,17 +99,10 @@ def _check_doubt(name: str) -> str:
 
 
 Listen = Annotated[str, AfterValidator(_check_listen)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 NetworkName = Annotated[str, AfterValidator(_check_network)]
 ProfileName = Annotated[Literal["CHEAP", "FAST", "GREEN", "REGULAR"], BeforeValidator(_upper)]
 DoubtName = Annotated[str, AfterValidator(_check_doubt)]
 WholeSeconds = Annotated[int, Field(ge=0, le=2**31 - 1)]
-
-
-class Section(BaseModel):
-    """A table of the settings file: unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class TlsSettings(Section):
@@ -289,22 +279,6 @@ class StoreSettings(Section):
     )
 
 
-class SessionSettings(Section):
-    """When a session becomes a CDR."""
-
-    seal_after_s: Seconds = Field(default=5, description="Wait after the stop for late facts, then make the CDR.")
-    gap_wait_s: Seconds = Field(default=3_600, description="The same where facts (OCPP 2.x seqNo) are missing.")
-    ghost_after_s: Seconds = Field(
-        default=86_400, description="A session without a stop, its station idle or gone, is closed after so long."
-    )
-    empty_cdrs: Annotated[Literal["costly", "always", "never"], BeforeValidator(_lower)] = Field(
-        default="costly", description="Make a CDR where nothing was drawn: when it costs something, always, never."
-    )
-    empty_cdrs_never_at: tuple[str, ...] = Field(
-        default=(), description="Stations where none is made of such a session, whatever it costs."
-    )
-
-
 class SmartChargingSettings(Section):
     """What partners may do to the speed and the price of their sessions."""
 
@@ -346,10 +320,10 @@ class ReviewSettings(Section):
 class LogSettings(Section):
     """Log lines on standard error."""
 
-    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lower)] = Field(
         default="info", description="The least severe lines shown."
     )
-    format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = Field(
+    format: Annotated[Literal["text", "json"], BeforeValidator(lower)] = Field(
         default="text", description="Lines for people (text) or for machines (json)."
     )
 
@@ -367,6 +341,7 @@ class Settings(Section):
         default=SmartChargingSettings(), description="Charging profiles and preferences."
     )
     review: ReviewSettings = Field(default=ReviewSettings(), description="Who is looked at before the CDR.")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="How long data is kept.")
     log: LogSettings = Field(default=LogSettings(), description="Log lines on standard error.")
 
     @property

@@ -12,6 +12,7 @@ from gateway.core.waivers import EmptyCdrs, WaiverRules
 from gateway.domain.ids import PartyId, party_id_of, station_key
 from gateway.domain.locations import EvseStatus
 from gateway.domain.profiles import ProfileType
+from gateway.domain.retention import Kept
 from gateway.flows.authorization import Authorizer
 from gateway.flows.availability import Availability
 from gateway.flows.expected import Expectations
@@ -155,6 +156,23 @@ def waiver_rules_of(config: Config) -> WaiverRules:
     return WaiverRules(
         empty_cdrs=EmptyCdrs(sessions.empty_cdrs), never_at=frozenset(map(station_key, sessions.empty_cdrs_never_at))
     )
+
+
+def retention_rules_of(config: Config) -> dict[Kept, timedelta]:
+    """How long the settings keep what; what they keep for ever is not named."""
+    kept = config.retention
+    journal = (Kept.NOTICE, Kept.INCIDENT, Kept.QUARANTINED, Kept.DEVIATION, Kept.LATE_FACT)
+    orders = (Kept.COMMAND, Kept.REMOTE_START, Kept.RESERVATION)
+    days = {
+        Kept.REFUSED: kept.refused_days,
+        **dict.fromkeys(journal, kept.journal_days),
+        **dict.fromkeys(orders, kept.orders_days),
+        Kept.CARD: kept.tokens_days,
+        Kept.UNBILLED: kept.unbilled_days,
+        Kept.BILLED: kept.facts_days,
+        Kept.CDR: kept.cdrs_days,
+    }
+    return {kind: timedelta(days=count) for kind, count in days.items() if count}
 
 
 def parties_of(config: Config) -> tuple[PartyId, ...]:

@@ -146,6 +146,9 @@ _Row = tuple[tuple[str, ...], Sequence[str]]
 
 def _tell_facts(explanation: Explanation, clock: Clock) -> Iterator[str]:
     """A line per message with the register taken from it; below it only what is special."""
+    if not explanation.story.facts:
+        yield "  none any more: see what was odd"
+        return
     rows: list[_Row] = [(_COLUMNS, ())]
     for story in explanation.story.facts:
         rows += _rows_of(story, clock)

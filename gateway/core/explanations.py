@@ -16,11 +16,12 @@ from gateway.domain.cdrs import Cdr, CdrPeriod
 from gateway.domain.explanations import Explanation, LateStory, PeriodStory, SessionStory, ShownCdr
 from gateway.domain.flags import RESERVATION_EXPIRED
 from gateway.domain.money import ZERO
-from gateway.domain.sessions import Fact, Phase, Session
+from gateway.domain.sessions import Fact, Ledger, Phase, Session
 
 PRICE_CHANGES = "a price of the tariff changes here"
 POWER_CHANGES = "the power passes a limit of the tariff"
 STATE_CHANGES = "the state of the car changes here"
+FORGOTTEN = "its messages are deleted by now ([retention] facts_days): what is left is what the bill itself holds"
 
 
 def explain_cdr(
@@ -33,8 +34,11 @@ def explain_cdr(
 ) -> Explanation:
     """The story of a bill; `facts` are those of its session as sealed, `late` those after it."""
     counted = [*facts, *(one.fact for one in late if one.counts)]
-    story = tell_session(counted, session.id_token, price_cuts_of(cdr.terms))
     bill, obstacle = _find_bill(cdr)
+    if session.is_forgotten:
+        story = SessionStory(facts=(), ledger=session.ledger, begun={})
+    else:
+        story = tell_session(counted, session.id_token, price_cuts_of(cdr.terms))
     doubts = [obstacle] if obstacle is not None else []
     return Explanation(
         cdr=cdr,
@@ -45,7 +49,7 @@ def explain_cdr(
         late=tuple(late),
         others=tuple(others),
         shown=tuple(shown),
-        doubts=(*doubts, *_find_doubts(cdr, story, bill)),
+        doubts=(*doubts, *([FORGOTTEN] if session.is_forgotten else ()), *_find_doubts(cdr, story, bill)),
     )
 
 
@@ -125,13 +129,8 @@ def _find_doubts(cdr: Cdr, story: SessionStory, bill: Bill | None) -> Iterable[s
     """Where story and arithmetic do not lead to what the bill says: told, never glossed over."""
     if cdr.credit:
         return  # a credit repeats the bill that it takes back, with its cost negative
-    correction = cdr.correction
-    ledger = story.ledger
-    told_wh = ledger.energy_wh.quantize(STATED_WH, rounding=ROUND_HALF_UP)
-    if told_wh != cdr.energy_wh and (correction is None or correction.energy_wh is None):
-        yield f"the messages come to {_kwh(told_wh)} kWh, the bill says {_kwh(cdr.energy_wh)} kWh: the bill stands"
-    if ledger.ended_at != cdr.ended_at and (correction is None or correction.ended_at is None):
-        yield "by the messages the session ended at another time than the bill says: the bill stands"
+    if story.facts:
+        yield from _find_differences(cdr, story.ledger)
     if bill is None:
         return
     try:
@@ -144,6 +143,16 @@ def _find_doubts(cdr: Cdr, story: SessionStory, bill: Bill | None) -> Iterable[s
             f"reckoned anew the bill comes to {totals.cost.before_taxes:f} {cdr.currency} before taxes, and says "
             f"{cdr.totals.cost.before_taxes:f}: the bill stands"
         )
+
+
+def _find_differences(cdr: Cdr, ledger: Ledger) -> Iterable[str]:
+    """Where the bill says something else than its messages, and the operator has not said so."""
+    correction = cdr.correction
+    told_wh = ledger.energy_wh.quantize(STATED_WH, rounding=ROUND_HALF_UP)
+    if told_wh != cdr.energy_wh and (correction is None or correction.energy_wh is None):
+        yield f"the messages come to {_kwh(told_wh)} kWh, the bill says {_kwh(cdr.energy_wh)} kWh: the bill stands"
+    if ledger.ended_at != cdr.ended_at and (correction is None or correction.ended_at is None):
+        yield "by the messages the session ended at another time than the bill says: the bill stands"
 
 
 def _kwh(wh: Decimal) -> str:

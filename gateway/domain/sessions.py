@@ -218,6 +218,11 @@ class Session:
         return self.status in OPEN
 
     @property
+    def is_forgotten(self) -> bool:
+        """Was it billed so long ago that its messages, its driver and its terms are deleted?"""
+        return self.sealed_cdr_id is not None and self.terms.place is None
+
+    @property
     def is_awaited(self) -> bool:
         """Has its transaction not come yet?"""
         return self.transaction_id is None

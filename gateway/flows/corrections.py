@@ -77,8 +77,8 @@ class Corrections:
     async def correct(self, cdr_id: str, asked: CorrectionAsked) -> Corrected:
         """Credit a bill and make the one in its place.
 
-        Raises NotFoundError, ConflictError (a credit, credited already), WireError (what is asked for makes no sense)
-        and StoreDownError; then nothing was made.
+        Raises NotFoundError, ConflictError (a credit, credited already, or its messages are deleted), WireError (what
+        is asked for makes no sense) and StoreDownError; then nothing was made.
         """
         cdr = await self._store.find_cdr(cdr_id)
         if cdr is None:
@@ -128,6 +128,12 @@ class Corrections:
             raise ConflictError(f"CDR {cdr.id!r} was credited already by {credit.id!r}; {rest}")
 
     async def _make(self, cdr: Cdr, session: Session, asked: CorrectionAsked, now: datetime) -> tuple[Cdr, Correction]:
+        facts = [*await self._store.load_facts(session.id)]
+        if session.is_forgotten or not facts:
+            raise ConflictError(
+                f"the messages of session {session.id!r} are deleted ([retention] facts_days), so no other bill can be "
+                "made of it: take this one back (cancel)"
+            )
         late = await self._store.load_late_facts(session.id)
         if asked.include_late_facts and not late:
             raise WireError("$.include_late_facts", "nothing came after the seal of this session")
@@ -146,7 +152,6 @@ class Corrections:
                 ended_at=asked.ended_at,
             ),
         )
-        facts = [*await self._store.load_facts(session.id)]
         facts += [one.fact for one in late if one.no <= correction.late_facts_to]
         corrected = correct_session(session, cdr, facts, correction, tariff)
         made = correct_cdr(cdr, corrected, correction, self._doubt_rules, cdr_id=self._ids.new(), now=now)

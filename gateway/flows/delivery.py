@@ -34,6 +34,7 @@ from gateway.flows.courier import Courier
 from gateway.flows.letters import Letters, Postman
 from gateway.flows.outbox import Outbox
 from gateway.flows.partner_book import PartnerBook, main_party, receiver_modules
+from gateway.flows.refusals import drop_refused, find_dropped
 from gateway.ops.failpoints import failpoint
 from gateway.ports import (
     Change,
@@ -152,6 +153,9 @@ class Deliveries:
     def on_changes(self, changes: Sequence[Change]) -> None:
         """What was committed."""
         woken = set()
+        dropped = find_dropped(changes)
+        for desk in self._desks.values() if dropped else ():
+            drop_refused(desk.lanes, dropped)
         for change in changes:
             if isinstance(change, Enqueue):
                 self._put(change.delivery)

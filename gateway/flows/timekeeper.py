@@ -1,5 +1,5 @@
 """What happens because time passes: seals, grace times, ghosts, ends of reservations and charging profiles, pulls of
-lists, and the lazy writing of incidents."""
+lists, the deletion of what is old, and the lazy writing of incidents."""
 
 import asyncio
 import contextlib

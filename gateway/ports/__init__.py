@@ -23,6 +23,7 @@ from gateway.domain.profiles import SessionProfile
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reports import BilledCdr
 from gateway.domain.reservations import Reservation
+from gateway.domain.retention import Expired, Kept, Key
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
@@ -35,6 +36,7 @@ from gateway.ports.changes import (
     DeleteStation,
     DeleteTariff,
     DropDeliveries,
+    DropExpired,
     DropPartnerTokens,
     DropProfile,
     Enqueue,
@@ -82,6 +84,7 @@ __all__ = [
     "DeleteStation",
     "DeleteTariff",
     "DropDeliveries",
+    "DropExpired",
     "DropPartnerTokens",
     "DropProfile",
     "Enqueue",
@@ -337,6 +340,10 @@ class Store(Protocol):
     async def list_reservations(self, *, limit: int, station_id: str | None = None) -> Sequence[Reservation]: ...
 
     """The newest first, also those that are over."""
+
+    async def find_expired(self, kind: Kept, before: datetime, after: Key | None, limit: int) -> Expired: ...
+
+    """What is older than that among the next `limit` of a kind, from `after` on (None: from the first)."""
 
     async def list_ambiguous_uids(self) -> Sequence[str]: ...
     async def list_deviations(self, station_id: str) -> Sequence[Deviation]: ...

@@ -14,6 +14,7 @@ from gateway.domain.partners import HubClient, Partner
 from gateway.domain.profiles import SessionProfile
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reservations import Reservation
+from gateway.domain.retention import Kept, Key
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
@@ -280,6 +281,14 @@ class DropProfile:
     session_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class DropExpired:
+    """Delete for good what `Store.find_expired` found, with all that hangs on it; one that changed meanwhile stays."""
+
+    kind: Kept
+    key: Key
+
+
 Change = (
     SaveStation
     | DeleteStation
@@ -317,6 +326,7 @@ Change = (
     | SaveReservation
     | SaveProfile
     | DropProfile
+    | DropExpired
 )
 
 Work = Sequence[Change]

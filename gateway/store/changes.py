@@ -23,6 +23,7 @@ from gateway.store import (
     profiles,
     remote_starts,
     reservations,
+    retention,
     sessions,
     stations,
     tariffs,
@@ -94,5 +95,6 @@ _KINDS: dict[type, tuple[Prepare, Apply]] = {
     ports.DropProfile: (_nothing, profiles.apply_drop_profile),
     ports.SaveCallback: (callbacks.prepare_callback, callbacks.apply_callback),
     ports.SaveReservation: (reservations.prepare_reservation, reservations.apply_reservation),
+    ports.DropExpired: (_nothing, retention.apply_drop_expired),
     counters.ReserveNumbers: (_nothing, counters.apply_reservation),
 }

@@ -23,6 +23,7 @@ from gateway.domain.profiles import SessionProfile
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reports import BilledCdr
 from gateway.domain.reservations import Reservation
+from gateway.domain.retention import Expired, Kept, Key
 from gateway.domain.sessions import Fact, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
@@ -54,6 +55,7 @@ from gateway.store import (
     profiles,
     remote_starts,
     reservations,
+    retention,
     sessions,
     stations,
     tariffs,
@@ -342,6 +344,9 @@ class SqliteStore:
 
     async def list_callbacks(self, *, limit: int, station_id: str | None = None) -> Sequence[Callback]:
         return await self._lists.run(callbacks.list_callbacks, limit=limit, station_id=station_id)
+
+    async def find_expired(self, kind: Kept, before: datetime, after: Key | None, limit: int) -> Expired:
+        return await self._lists.run(retention.find_expired, kind, before, after, limit)
 
     async def list_ambiguous_uids(self) -> Sequence[str]:
         return await self._lists.run(tokens.list_ambiguous_uids)

@@ -36,7 +36,7 @@ _DROP = compiled(
 )
 _INVALIDATE = compiled(
     update(tokens)
-    .values(valid=bindparam("valid"))
+    .values(valid=bindparam("valid"), invalid_us=func.coalesce(tokens.c.invalid_us, bindparam("now_us")))
     .where(
         tokens.c.uid_key == bindparam("at_uid"),
         tokens.c.type == bindparam("at_type"),
@@ -124,6 +124,7 @@ def apply_invalidate(tx: Transaction, change: InvalidateToken, _: None) -> Inval
     _INVALIDATE.run(
         tx.db,
         valid=0,
+        now_us=tx.now_us,
         at_uid=stamp.uid_key,
         at_type=stamp.type,
         at_country=stamp.party.country_code,

@@ -20,7 +20,7 @@ from simulators.demo import LOCATION, TARIFF, tariff
 from simulators.emsp.commands import SentCommand
 from simulators.emsp.emsp import Emsp
 from tests.contract_schemas import assert_valid
-from tests.e2e.house import House, until
+from tests.e2e.house import House, ShiftedClock, until
 from tests.e2e.test_plug_to_cdr import plain
 
 UID = "04E2A1B2C3D480"
@@ -51,16 +51,6 @@ EXPIRE_TIME = [
     reserved("RESERVATION", ("TIME", 3.00, 600)),
     SESSION,
 ]
-
-
-@dataclass
-class ShiftedClock:
-    """The time of now, put forward."""
-
-    ahead: timedelta = timedelta(0)
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
 
 
 @dataclass

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from gateway.config import Address, PartySettings, Settings, env_names, load_settings, parse_listen
+from gateway.domain.retention import Kept
 from gateway.errors import SettingsError
+from gateway.wiring import retention_rules_of
 
 FULL = """
 data_dir = "/var/lib/gateway"
@@ -162,3 +164,15 @@ def test_a_port_beyond_the_last_is_no_port() -> None:
     assert parse_listen(":80") == Address("", 80)
     with pytest.raises(ValueError, match="HOST:PORT"):
         parse_listen("a:65536")
+
+
+def test_days_of_retention_are_rules_and_none_is_for_ever() -> None:
+    settings = load_settings(None, {"GATEWAY_RETENTION__FACTS_DAYS": "0", "GATEWAY_RETENTION__CDRS_DAYS": "4000"})
+
+    rules = retention_rules_of(settings)
+
+    assert set(Kept) - rules.keys() == {Kept.BILLED}
+    assert (rules[Kept.NOTICE].days, rules[Kept.REFUSED].days, rules[Kept.CDR].days) == (90, 365, 4_000)
+    assert Kept.CDR not in retention_rules_of(load_settings(None, {}))
+    # a refused result keeps its command until it is deleted itself: so it comes first
+    assert list(rules).index(Kept.REFUSED) < list(rules).index(Kept.COMMAND)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from gateway.core.delivery import STATUS_SETTLES
-from gateway.domain.deliveries import Message, PartnerAnswer
+from gateway.domain.deliveries import DeliveryState, Message, PartnerAnswer
 from gateway.domain.locations import Connector, Evse, EvseStatus, Location
 from gateway.domain.partners import Endpoint, Partner
+from gateway.domain.retention import Kept
 from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
 from gateway.flows.delivery import Deliveries
@@ -21,7 +22,7 @@ from gateway.flows.letters import Idiom, Letters
 from gateway.flows.memory import Memory
 from gateway.flows.outbox import Outbox
 from gateway.flows.partner_book import PartnerBook
-from gateway.ports import Change, SaveEvseStatus, SaveLocation, SavePartner, SaveSession, SaveTariff
+from gateway.ports import Change, DropExpired, SaveEvseStatus, SaveLocation, SavePartner, SaveSession, SaveTariff
 from gateway.store.sqlite import SqliteStore
 from tests.contract.samples import FACT, LOCATION, NOON, PARTNER_ROW, TARIFF, session_no, with_energy
 from tests.fakes.smart_charging import FixedLimits
@@ -47,11 +48,13 @@ async def as_it_is(partner: Partner) -> Partner:
 
 
 class Network:
-    """The postman: to whom it does not get through is in `refusing`, or in `hanging` until `is_over`."""
+    """The postman: to whom it does not get through is in `refusing`, or in `hanging` until `is_over`; who gets it and
+    does not want it, in `unwilling`."""
 
     def __init__(self) -> None:
         self.refusing: set[str] = set()
         self.hanging: set[str] = set()
+        self.unwilling: set[str] = set()
         self.is_over = asyncio.Event()
         self.attempts = 0
         self.told: list[Told] = []
@@ -72,6 +75,8 @@ class Network:
             if partner.id in self.hanging:
                 await self.is_over.wait()
             return PartnerAnswer(at=NOON, http_status=0, message="no answer")
+        if partner.id in self.unwilling:
+            return PartnerAnswer(at=NOON, http_status=400, status_code=2001, message="not wanted")
         self.told.append((partner.id, "/".join((message.module, *message.path)), message.body["status"]))
         return PartnerAnswer(at=NOON, http_status=200, status_code=1000)
 
@@ -191,3 +196,21 @@ async def test_a_partner_that_was_down_gets_each_object_once_as_it_is_and_the_ot
     await post.settle(DOWN, *OTHERS)
 
     assert told_to(post.network.told, DOWN) == told_to(expected, DOWN)
+
+
+async def test_a_refusal_that_is_kept_no_longer_is_not_listed_and_one_that_is_sent_again_is(post: Post) -> None:
+    post.network.unwilling.add(DOWN)
+    await post.update(1)
+    async with asyncio.timeout(20):
+        while any(row.state is not DeliveryState.REFUSED for row in await post.store.load_deliveries()):
+            pass
+    first, *rest = post.deliveries.standing(DOWN).deliveries
+    post.network.unwilling.clear()
+    post.network.refusing.add(DOWN)
+    again = await post.deliveries.retry(DOWN, first.no)
+
+    await post.store.commit([DropExpired(Kept.REFUSED, (row.no,)) for row in (first, *rest)])
+
+    assert len(rest) == SESSIONS_EACH + 1
+    assert [row.no for row in post.deliveries.standing(DOWN).deliveries] == [again.no]
+    assert [row.no for row in await post.store.load_deliveries()] == [again.no]
