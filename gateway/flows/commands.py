@@ -53,8 +53,8 @@ from gateway.ports import Change, Clock, Ids, SaveRemoteStart, SaveSession, Stor
 log = structlog.get_logger(__name__)
 
 CARD_GOOD_FOR = timedelta(minutes=15)  # OCPI 2.2.1 mod_commands 13.3.3
-KEPT_FOR = timedelta(days=1)
-"""A transaction that began in time may be told late, by a station that was offline."""
+KEPT_FOR = timedelta(days=7)
+"""A transaction that began in time may be told late, by a station that was offline for a long weekend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
