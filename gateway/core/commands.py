@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.core.drivers import speaks_for
 from gateway.domain.callbacks import CallbackKind
 from gateway.domain.calls import CallOutcomeKind, CallReply
 from gateway.domain.ids import PartyId
@@ -48,13 +49,14 @@ Look = Callable[[Evse], Standing]
 def check_owner(token: Token, partner: Partner, sender: PartyId | None, owner_id: str | None) -> Refusal | None:
     """A partner may only use tokens of its own.  OCPI 2.2.1 mod_commands 13.3.3
 
-    A hub speaks for parties behind it: for the one that it names as the sender, and for none that is connected to us by
-    itself (`owner_id` is the id of the partner that is registered as the token's party, if there is one).
+    It speaks for the one of its parties that it names as the sender, a hub for none that is connected to us by itself
+    (`owner_id` is the id of the partner that is registered as the token's party, if there is one).
     """
     if partner.is_hub:
-        is_own = owner_id in (None, partner.id) and sender in (None, token.party)
+        is_own = owner_id in (None, partner.id)
     else:
         is_own = any(role.party == token.party for role in partner.roles)
+    is_own = is_own and speaks_for(sender, token)
     return None if is_own else Refusal(reason=f"the token is one of {token.party}, not yours")
 
 
@@ -117,10 +119,8 @@ def decide_stop(session: Session | None, partner: Partner, sender: PartyId | Non
 
 
 def is_own_session(session: Session, partner: Partner, sender: PartyId | None) -> bool:
-    """Is its driver one of this partner's; behind a hub, of the party that it names?"""
-    token = session.terms.token
-    is_others = partner.is_hub and token is not None and sender not in (None, token.party)
-    return session.partner_id == partner.id and not is_others
+    """Is its driver one of this partner's, and of the one of its parties that it names?"""
+    return session.partner_id == partner.id and speaks_for(sender, session.terms.token)
 
 
 # The words of the stations, all versions together.

@@ -4,10 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.core.facts import is_same_token
+from gateway.domain.ids import PartyId
 from gateway.domain.sessions import Fact, FactKind, Session, SessionStatus
-from gateway.domain.tokens import AuthMethod, Authorization, AuthStatus, IdToken
+from gateway.domain.tokens import AuthMethod, Authorization, AuthStatus, IdToken, Token
 
 DEAUTHORIZED = "DeAuthorized"  # OCPP 1.6 7.35 Reason, 2.0.1 ReasonEnumType
+
+
+def speaks_for(sender: PartyId | None, token: Token | None) -> bool:
+    """May the party that a request names as its sender have a say in what is this token's?
+
+    Who shares a hub or a platform with another eMSP has none in its drivers' sessions.  None: the request left it open.
+    """
+    return sender is None or token is None or sender == token.party
 
 
 def takes_over(session: Session, fact: Fact, authorization: Authorization, facts: Sequence[Fact]) -> bool:

@@ -10,6 +10,8 @@ from decimal import Decimal
 from itertools import pairwise
 
 from gateway.core.doubts import find_power_w
+from gateway.core.drivers import speaks_for
+from gateway.domain.ids import PartyId
 from gateway.domain.locations import Connector
 from gateway.domain.profiles import (
     ActiveProfile,
@@ -38,14 +40,20 @@ class Refusal:
 
 
 def decide_request(
-    session: Session | None, partner_id: str, capabilities: tuple[str, ...], *, is_connected: bool
+    session: Session | None,
+    partner_id: str,
+    sender: PartyId | None,
+    capabilities: tuple[str, ...],
+    *,
+    is_connected: bool,
 ) -> Refusal | None:
-    """May a partner ask for the profile of this session?  None: yes.
+    """May a partner ask for the profile of this session, by the one of its parties that it names?  None: yes.
 
     Another partner's session is as unknown as none: that it exists is nobody's business.  `capabilities` are those of
     the session's EVSE now.
     """
-    if session is None or session.partner_id != partner_id or not session.is_open or session.ledger.ended_at:
+    is_own = session is not None and session.partner_id == partner_id and speaks_for(sender, session.terms.token)
+    if session is None or not is_own or not session.is_open or session.ledger.ended_at:
         return _refuse(ProfileResponse.UNKNOWN_SESSION, "no session of yours with this id is under way")
     if session.status is not SessionStatus.ACTIVE or session.is_awaited:
         return _refuse(ProfileResponse.REJECTED, f"the session is {session.status}: it has not begun to charge")

@@ -5,12 +5,14 @@ nor 2.0.1 has a message in which a central system tells a departure time or a ne
 own, OCPP 2.0.1 K15).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
 
+from gateway.core.drivers import speaks_for
 from gateway.core.preferences import CAPABILITY, PreferenceRules, decide_preferences, find_supported, is_other_price
+from gateway.domain.ids import PartyId
 from gateway.domain.profiles import ChargingPreferences, PreferencesAnswer
 from gateway.domain.sessions import Session
 from gateway.domain.tariffs import Tariff
@@ -23,10 +25,18 @@ from gateway.ports import Clock, SaveSession, Store
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """A partner, and the one of its parties that it names as the sender."""
+
+    partner_id: str
+    sender: PartyId | None = None
+
+
 class PreferencesApi(Protocol):
     """What the edge to the partners needs."""
 
-    async def put(self, partner_id: str, session_id: str, wishes: ChargingPreferences) -> PreferencesAnswer:
+    async def put(self, asker: Asker, session_id: str, wishes: ChargingPreferences) -> PreferencesAnswer:
         """Take what the driver of a session wishes.  Raises NotFoundError and ForbiddenError."""
 
 
@@ -49,25 +59,23 @@ class Preferences:
         self._transactions = transactions
         self._rules = rules
 
-    async def put(self, partner_id: str, session_id: str, wishes: ChargingPreferences) -> PreferencesAnswer:
+    async def put(self, asker: Asker, session_id: str, wishes: ChargingPreferences) -> PreferencesAnswer:
         """Take what the driver of a session wishes, or say why not.
 
         Raises NotFoundError (no such session of this partner) and ForbiddenError (its EVSE takes no preferences).
         """
-        session = await self._load(partner_id, session_id)
-        return await self._mailboxes.run(
-            session.key.station_id, lambda: self._put_again(partner_id, session_id, wishes)
-        )
+        session = await self._load(asker, session_id)
+        return await self._mailboxes.run(session.key.station_id, lambda: self._put_again(asker, session_id, wishes))
 
-    async def _put_again(self, partner_id: str, session_id: str, wishes: ChargingPreferences) -> PreferencesAnswer:
+    async def _put_again(self, asker: Asker, session_id: str, wishes: ChargingPreferences) -> PreferencesAnswer:
         try:
-            return await self._put(partner_id, session_id, wishes)
+            return await self._put(asker, session_id, wishes)
         except (RevisionConflictError, ConflictError):
             await self._transactions.reload(session_id)
-            return await self._put(partner_id, session_id, wishes)
+            return await self._put(asker, session_id, wishes)
 
-    async def _put(self, partner_id: str, session_id: str, wishes: ChargingPreferences) -> PreferencesAnswer:
-        session = await self._load(partner_id, session_id)
+    async def _put(self, asker: Asker, session_id: str, wishes: ChargingPreferences) -> PreferencesAnswer:
+        session = await self._load(asker, session_id)
         place = self._memory.find_place(session.key) or session.terms.place
         if place is None or CAPABILITY not in place.evse.capabilities:
             raise ForbiddenError(f"the EVSE of this session is not {CAPABILITY}")
@@ -102,8 +110,11 @@ class Preferences:
             tariff_id=None if tariff is None else tariff.id,
         )
 
-    async def _load(self, partner_id: str, session_id: str) -> Session:
+    async def _load(self, asker: Asker, session_id: str) -> Session:
         session = self._memory.sessions.get(session_id) or await self._store.find_session(session_id)
-        if session is None or session.partner_id != partner_id or session.terms.place is None:
+        is_own = session is not None and session.partner_id == asker.partner_id
+        if session is None or not is_own or not speaks_for(asker.sender, session.terms.token):
+            raise NotFoundError(f"no session of yours has the id {session_id[:40]!r}")
+        if session.terms.place is None:
             raise NotFoundError(f"no session of yours has the id {session_id[:40]!r}")
         return session

@@ -195,6 +195,7 @@ class Profiles:
         refusal = decide_request(
             session if place is not None else None,
             asked.partner.id,
+            asked.sender,
             () if place is None else place.evse.capabilities,
             is_connected=connection is not None,
         )

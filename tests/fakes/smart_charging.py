@@ -14,6 +14,7 @@ from gateway.domain.profiles import (
     RateUnit,
 )
 from gateway.domain.sessions import Session
+from gateway.flows.preferences import Asker
 from gateway.flows.profiles import ProfileAnswer, ProfileAsked
 
 ACTIVE = ActiveProfile(
@@ -51,14 +52,14 @@ class FakePreferences:
     """`failure` is raised instead of an answer."""
 
     def __init__(self) -> None:
-        self.taken: list[tuple[str, str, ChargingPreferences]] = []
+        self.taken: list[tuple[Asker, str, ChargingPreferences]] = []
         self.answer = PreferencesAnswer.ACCEPTED
         self.failure: Exception | None = None
 
-    async def put(self, partner_id: str, session_id: str, wishes: ChargingPreferences) -> PreferencesAnswer:
+    async def put(self, asker: Asker, session_id: str, wishes: ChargingPreferences) -> PreferencesAnswer:
         if self.failure is not None:
             raise self.failure
-        self.taken.append((partner_id, session_id, wishes))
+        self.taken.append((asker, session_id, wishes))
         return self.answer
 
 

@@ -1,6 +1,7 @@
 """Sessions, the sender's interface (OCPI 2.2.1 mod_sessions 9.2.1): of the partner's own tokens only."""
 
 from gateway.errors import NotFoundError
+from gateway.flows.preferences import Asker
 from gateway.flows.session_costs import find_cost
 from gateway.ocpi.envelope import Reply
 from gateway.ocpi.exchange import Exchange
@@ -28,5 +29,6 @@ async def put_preferences(exchange: Exchange) -> Reply:
     if parse is None:
         raise NotFoundError(f"OCPI {exchange.version.number} has no charging preferences")
     wishes = parse(await exchange.read_json())
-    answer = await exchange.edge.preferences.put(exchange.partner.id, exchange.path["session_id"], wishes)
+    asker = Asker(partner_id=exchange.partner.id, sender=exchange.route.sender)
+    answer = await exchange.edge.preferences.put(asker, exchange.path["session_id"], wishes)
     return Reply(data=exchange.dump(answer.value))

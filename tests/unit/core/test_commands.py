@@ -45,6 +45,18 @@ def test_a_hub_speaks_for_who_is_behind_it(sender: PartyId | None, owner_id: str
     assert (check_owner(TOKEN, HUB_PARTNER, sender, owner_id) is not None) is is_refused
 
 
+def test_a_hub_that_does_not_name_itself_one_speaks_for_who_is_behind_it_too() -> None:
+    assert check_owner(TOKEN, replace(PARTNER, role=HUB, roles=()), EMSP, None) is None
+
+
+def test_one_role_of_a_platform_orders_nothing_for_the_drivers_of_another() -> None:
+    roles = tuple(PartnerRole(party=party, role="EMSP", name="eMSP") for party in (EMSP, OTHER))
+    shared = replace(PARTNER, roles=roles)
+
+    assert check_owner(TOKEN, shared, EMSP, "P1") is check_owner(TOKEN, shared, None, "P1") is None
+    assert check_owner(TOKEN, shared, OTHER, "P1") is not None
+
+
 def test_a_free_evse_comes_before_one_with_a_car_and_that_before_an_unknown_one() -> None:
     unknown, plugged, free = evse(1, EvseStatus.UNKNOWN), evse(2, EvseStatus.CHARGING), evse(3)
 

@@ -13,11 +13,11 @@ from gateway.core.profiles import (
     is_within,
     profile_id_of,
 )
-from gateway.domain.ids import ConnectorKey
+from gateway.domain.ids import ConnectorKey, PartyId
 from gateway.domain.profiles import ChargingProfile, ProfileLimits, ProfileResponse, RatePeriod, RateUnit
-from gateway.domain.sessions import Ledger, Session, SessionStatus
+from gateway.domain.sessions import Ledger, Session, SessionStatus, Terms
 from tests.unit.core.test_sessions import NOON
-from tests.unit.flows.words import make_evse
+from tests.unit.flows.words import TOKEN, make_evse
 
 CAPABLE = ("RFID_READER", "CHARGING_PROFILE_CAPABLE")
 AC = make_evse(1).connectors[0]
@@ -43,8 +43,14 @@ def periods(*steps: tuple[int, str]) -> tuple[RatePeriod, ...]:
 PROFILE = ChargingProfile(unit=RateUnit.A, periods=periods((0, "16"), (600, "8.5")))
 
 
-def response_to(session: Session | None, *, capabilities: tuple[str, ...] = CAPABLE, is_connected: bool = True) -> str:
-    refusal = decide_request(session, "P1", capabilities, is_connected=is_connected)
+def response_to(
+    session: Session | None,
+    *,
+    sender: PartyId | None = None,
+    capabilities: tuple[str, ...] = CAPABLE,
+    is_connected: bool = True,
+) -> str:
+    refusal = decide_request(session, "P1", sender, capabilities, is_connected=is_connected)
     return "" if refusal is None else refusal.response
 
 
@@ -55,6 +61,13 @@ def test_the_owner_of_an_active_session_may_ask() -> None:
 def test_a_session_of_another_is_as_unknown_as_none() -> None:
     assert response_to(None) == ProfileResponse.UNKNOWN_SESSION
     assert response_to(replace(SESSION, partner_id="P2")) == ProfileResponse.UNKNOWN_SESSION
+
+
+def test_a_party_has_no_say_in_the_session_of_another_behind_the_same_hub() -> None:
+    session = replace(SESSION, terms=Terms(token=TOKEN))
+
+    assert response_to(session, sender=TOKEN.party) == response_to(session, sender=None) == ""
+    assert response_to(session, sender=PartyId(country_code="BE", party_id="OTH")) == ProfileResponse.UNKNOWN_SESSION
 
 
 def test_a_session_that_is_over_is_unknown() -> None:

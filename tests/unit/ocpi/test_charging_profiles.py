@@ -6,6 +6,7 @@ import pytest
 
 from gateway.domain.profiles import ChargingPreferences, PreferencesAnswer, ProfileResponse, ProfileType
 from gateway.errors import ForbiddenError, NotFoundError
+from gateway.flows.preferences import Asker
 from gateway.flows.profiles import ProfileAnswer
 from tests.contract_schemas import assert_valid
 from tests.fakes.ocpi_samples import EMSP, OURS
@@ -73,11 +74,13 @@ async def test_a_body_that_is_no_profile_is_2001_and_goes_nowhere(platform: Plat
 async def test_preferences_are_taken(platform: Platform) -> None:
     platform.preferences.answer = PreferencesAnswer.NOT_POSSIBLE
 
-    answer = await platform.ask("PUT", PREFERENCES, json={"profile_type": "FAST"})
+    answer = await platform.ask("PUT", PREFERENCES, json={"profile_type": "FAST"}, headers=ROUTING)
 
     assert (answer.codes, answer.data) == ((200, 1000), "NOT_POSSIBLE")
     assert_valid("op:senderPutChargingPreferences", answer.body)
-    assert platform.preferences.taken == [("P1", "S-1", ChargingPreferences(profile_type=ProfileType.FAST))]
+    assert platform.preferences.taken == [
+        (Asker(partner_id="P1", sender=EMSP), "S-1", ChargingPreferences(profile_type=ProfileType.FAST))
+    ]
 
 
 @pytest.mark.parametrize(
