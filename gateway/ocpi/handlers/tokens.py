@@ -1,6 +1,6 @@
 """Tokens, the receiver's interface (OCPI 2.2.1 mod_tokens 12.2.1)."""
 
-from gateway.errors import WireError
+from gateway.errors import ForbiddenError, WireError
 from gateway.flows.tokens import TokenKey, token_key
 from gateway.ocpi.envelope import Reply
 from gateway.ocpi.exchange import Exchange
@@ -25,7 +25,11 @@ async def patch_token(exchange: Exchange) -> Reply:
 
 
 def _key(exchange: Exchange) -> TokenKey:
+    """The token of the URL; one party behind a hub has nothing to do with those of another."""
     path, type_ = exchange.path, exchange.request.query.get("type", "")
     if type_ and not type_.replace("_", "").isalpha():
         raise WireError("type", f"not a token type: {type_[:40]!r}")
-    return token_key(path["country_code"], path["party_id"], path["token_uid"], type_.upper())
+    key = token_key(path["country_code"], path["party_id"], path["token_uid"], type_.upper())
+    if exchange.drivers_of not in (None, key.party):
+        raise ForbiddenError(f"{key.party} is not {exchange.drivers_of}, which this request is from")
+    return key

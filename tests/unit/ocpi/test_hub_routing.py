@@ -60,6 +60,23 @@ async def test_a_broadcast_of_a_hub_carries_the_owners_ids_and_is_answered_to_th
     assert routed(answer.headers) == ("GWY", "HUB")
 
 
+@pytest.mark.parametrize("partner", [HUB, SHARED])
+async def test_no_party_reads_or_changes_tokens_of_another_behind_the_same_hub_or_platform(
+    platform: Platform, partner: Any
+) -> None:
+    await platform.change_partner(partner)
+    url = "/ocpi/cpo/2.2.1/tokens/DE/EMP/04A2"
+    await platform.ask("PUT", url, json=TOKEN_BODY, headers=sent_by(EMSP))
+
+    read = await platform.ask("GET", url, headers=sent_by(STRANGER))
+    changed = await platform.ask(
+        "PATCH", url, json={"valid": False, "last_updated": "2026-03-02T09:00:00Z"}, headers=sent_by(STRANGER)
+    )
+
+    assert (read.codes, changed.codes) == ((404, 2001), (404, 2001))
+    assert (await platform.ask("GET", url, headers=sent_by(EMSP))).data["valid"] is True
+
+
 async def test_what_a_hub_passes_on_is_answered_to_whom_it_is_from(platform: Platform) -> None:
     await platform.change_partner(HUB)
 
