@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -136,6 +137,7 @@ class Profiles:
         self._rules = rules
         self._asked_at: dict[str, deque[datetime]] = {}
         self._limits: dict[str, tuple[datetime | None, ProfileLimits]] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept_at: datetime | None = None
 
@@ -277,14 +279,19 @@ class Profiles:
     def renew(self, session_id: str) -> None:
         """Send a session's profile to its station once more: its car has asked for one, or plans to go beyond it
         (OCPP 2.0.1 K15.FR.07, K16)."""
-        session, known = self._memory.sessions.get(session_id), self._memory.profiles.get(session_id)
-        if session is not None and known is not None and known.profile is not None:
-            self._go(self._renew(session, known.profile), f"renewal of the profile of {session_id}")
+        self._go(self._renew(session_id), f"renewal of the profile of {session_id}")
 
-    async def _renew(self, session: Session, profile: ChargingProfile) -> None:
-        limits = await self._load_limits(session.key.station_id)
-        reply = await self._send_set(session, profile, limits, self._rules.timeout_s)
-        log.info("profile sent again", session_id=session.id, is_accepted=is_accepted(reply), reason=_reason(reply))
+    async def _renew(self, session_id: str) -> None:
+        try:
+            async with self._turn(session_id):
+                session, known = self._memory.sessions.get(session_id), self._memory.profiles.get(session_id)
+                if session is None or not _is_under_way(session) or known is None or known.profile is None:
+                    return
+                limits = await self._load_limits(session.key.station_id)
+                reply = await self._send_set(session, known.profile, limits, self._rules.timeout_s)
+            log.info("profile sent again", session_id=session_id, is_accepted=is_accepted(reply), reason=_reason(reply))
+        except Exception:  # root of a task
+            log.exception("profile not sent again", session_id=session_id)
 
     async def _send_set(
         self, session: Session, profile: ChargingProfile, limits: ProfileLimits, timeout_s: float
@@ -322,12 +329,12 @@ class Profiles:
         return limits
 
     def _count_others(self, session: Session) -> int:
-        """The profiles of other sessions that we have installed on the same station."""
+        """The profiles of other sessions that we have installed on the same station; one dies with its session."""
         station = station_key(session.key.station_id)
         return sum(
             profile.profile is not None and station_key(profile.station_id) == station
             for profile in self._memory.profiles.values()
-            if profile.session_id != session.id
+            if profile.session_id != session.id and _is_under_way(self._memory.sessions.get(profile.session_id))
         )
 
     # --- time ------------------------------------------------------------------------------------------------------
@@ -382,9 +389,15 @@ class Profiles:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _turn(self, session_id: str) -> asyncio.Lock:
+        """What is asked of one session goes to its station in the order in which it was asked."""
+        return self._turns.setdefault(session_id, asyncio.Lock())
+
     async def _guard(self, order: _Order, run: Run) -> None:
         try:
-            await run(order)
+            async with self._turn(order.session.id):
+                if self._callbacks.find_open(order.callback.id) is not None:  # else its deadline has passed
+                    await run(order)
         except StoreDownError as error:  # it ends by its deadline
             log.error("result not fixed", callback_id=order.callback.id, reason=str(error))
         except Exception:  # root of a task

@@ -354,6 +354,68 @@ async def test_a_profile_ends_with_its_session(smart: Smart) -> None:
     assert await smart.store.real.load_profiles() == []
 
 
+async def test_the_last_word_is_the_last_at_the_station_too(smart: Smart) -> None:
+    session_id = await smart.charge()
+    del smart.stations.answers[GetProfileLimitsCall]
+    await smart.put(session_id)
+    await smart.profiles.clear(smart.asked(session_id))
+    await asyncio.sleep(0)
+
+    smart.stations.answers[GetProfileLimitsCall] = answered("", limits=ProfileLimits())
+    smart.stations.release.set()
+    results = await smart.results()
+
+    kinds = [type(call) for call in smart.stations.calls]
+    assert kinds == [GetProfileLimitsCall, SetProfileCall, ClearProfileCall]
+    assert results == [("SET_PROFILE", "ACCEPTED"), ("CLEAR_PROFILE", "ACCEPTED")]
+    assert smart.memory.profiles[session_id].profile is None
+
+
+async def test_what_had_to_wait_until_its_deadline_is_not_sent_any_more(smart: Smart) -> None:
+    session_id = await smart.charge()
+    del smart.stations.answers[GetProfileLimitsCall]
+    await smart.put(session_id)
+    await smart.profiles.clear(smart.asked(session_id))
+    smart.clock.at = smart.clock.at.replace(minute=5)
+    assert smart.callbacks is not None
+    await smart.callbacks.end_overdue()
+
+    smart.stations.release.set()
+
+    assert await smart.results() == [("SET_PROFILE", "REJECTED"), ("CLEAR_PROFILE", "REJECTED")]
+    assert smart.stations.calls_of(ClearProfileCall) == []
+
+
+async def test_a_profile_that_is_sent_again_is_the_one_that_holds_by_then(smart: Smart) -> None:
+    session_id = await smart.charge()
+    await smart.put(session_id)
+    await smart.results()
+    del smart.stations.answers[SetProfileCall]
+    newer = replace(PROFILE, unit=RateUnit.W)
+    await smart.put(session_id, newer)
+    smart.profiles.renew(session_id)
+
+    smart.stations.answers[SetProfileCall] = answered("Accepted")
+    smart.stations.release.set()
+    await smart.results()
+
+    assert smart.stations.calls_of(SetProfileCall)[-1].profile == newer
+
+
+async def test_a_profile_that_died_with_its_session_takes_no_room_at_the_station(smart: Smart) -> None:
+    smart.stations.answers[GetProfileLimitsCall] = answered("", limits=ProfileLimits(max_profiles=1))
+    first = await smart.charge()
+    await smart.put(first)
+    await smart.results()
+    await smart.send(stop(20, 3000))
+    await smart.send(start(30, 3000))
+    (second,) = {session.id for session in smart.memory.sessions.values() if session.is_open} - {first}
+
+    answer = await smart.put(second)
+
+    assert (answer.response, answer.reason) == (ProfileResponse.ACCEPTED, None)
+
+
 async def test_messages_of_the_station_pass_while_it_is_waited_for(smart: Smart) -> None:
     session_id = await smart.charge()
     del smart.stations.answers[SetProfileCall]
