@@ -9,6 +9,8 @@ from gateway.domain.profiles import ChargingProfile, RatePeriod, RateUnit
 from gateway.ocpp.times import parse_moment, render_time
 
 _TENTH: Final = Decimal("0.1")  # OCPP 1.6 7.14: at most one digit after the point
+_LARGEST: Final = Decimal(1_000_000_000)
+"""Some stations tell the largest number that they know where there is no limit."""
 
 
 def render_schedule(profile: ChargingProfile) -> dict[str, Any]:
@@ -58,4 +60,4 @@ def _number(value: Decimal) -> int | float:
 
 
 def _decimal(value: float) -> Decimal:
-    return Decimal(str(value)).quantize(_TENTH, rounding=ROUND_HALF_UP)
+    return min(Decimal(str(value)), _LARGEST).quantize(_TENTH, rounding=ROUND_HALF_UP)

@@ -206,6 +206,17 @@ def test_a_station_without_such_keys_tells_no_limits() -> None:
     assert read(V16, GetProfileLimitsCall(), {"unknownKey": ["x"]}).limits == ProfileLimits()
 
 
+@pytest.mark.parametrize("limit", [3.4028235e38, 1e30])
+def test_a_station_that_means_no_limit_by_a_number_beyond_measure_is_understood(limit: float) -> None:
+    schedule = {"chargingRateUnit": "W", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit}]}
+    payload = {"status": "Accepted", "connectorId": 1, "chargingSchedule": schedule}
+
+    reply = read_reply(CallOutcome(outcome="accepted", payload=payload), V16.readers[GetScheduleCall])
+
+    assert reply.schedule is not None
+    assert reply.schedule.periods == (RatePeriod(start_s=0, limit=Decimal(1_000_000_000)),)
+
+
 def test_what_is_no_answer_has_no_schedule() -> None:
     reply = read_reply(CallOutcome(outcome="timeout"), V16.readers[GetScheduleCall])
 
