@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -55,7 +56,11 @@ class Courier:
             return message, PartnerAnswer(at=self._clock.now(), http_status=401, message=str(error))
         message, answer = await self._ask(partner, token, head, message)
         if answer.http_status == 404 and message.url is None:
-            moved = await self._find_moved(partner)
+            try:
+                moved = await self._find_moved(partner)
+            except GatewayError as error:  # nothing of it is where it was: this says nothing of the object
+                log.warning("endpoints of partner not looked up", partner_id=partner.id, reason=str(error))
+                return message, replace(answer, http_status=0, message=f"404, and its versions are away too: {error}")
             if moved is not None:
                 partner = moved
                 message, answer = await self._ask(partner, token, head, message)
@@ -76,16 +81,15 @@ class Courier:
         return message, answer
 
     async def _find_moved(self, partner: Partner) -> Partner | None:
-        """The partner with its endpoints of now, where they are others than we know.  It is not asked each time."""
+        """The partner with its endpoints of now, where they are others than we know.  It is not asked each time.
+
+        Raises GatewayError.
+        """
         now, before = self._clock.now(), self._looked_up_at.get(partner.id)
         if before is not None and now - before < LOOK_UP_PAUSE:
             return None
+        fresh = await self._look_up(partner)
         self._looked_up_at[partner.id] = now
-        try:
-            fresh = await self._look_up(partner)
-        except GatewayError as error:
-            log.warning("endpoints of partner not looked up", partner_id=partner.id, reason=str(error))
-            return None
         return None if fresh.endpoints == partner.endpoints else fresh
 
     async def _look_for_bill(

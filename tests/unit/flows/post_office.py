@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.domain.deliveries import Message, PartnerAnswer
 from gateway.domain.partners import Endpoint, Partner, PartnerRole
+from gateway.errors import PartnerError
 from gateway.flows.delivery import Deliveries
 from gateway.flows.letters import Idiom, Letters
 from gateway.flows.memory import Memory
@@ -40,7 +41,8 @@ def hub(party: Any, **changes: Any) -> Partner:
 class Network:
     """What partners were sent; `answers` are given one after the other, then everything is taken.
 
-    `found` likewise where a bill is looked for; `moved` is the partner with the endpoints of now.
+    `found` likewise where a bill is looked for; `moved` is the partner with the endpoints of now, which cannot be
+    looked up while it `is_gone`.
     """
 
     def __init__(self) -> None:
@@ -50,6 +52,7 @@ class Network:
         self.found: list[PartnerAnswer] = []
         self.looked_for: list[tuple[str, str | None]] = []
         self.moved: Partner | None = None
+        self.is_gone = False
         self.looked_up = 0
         self.idiom = Idiom()
 
@@ -76,6 +79,8 @@ class Network:
 
     async def look_up(self, partner: Partner) -> Partner:
         self.looked_up += 1
+        if self.is_gone:
+            raise PartnerError("unusable", "GET versions was answered with 404")
         return self.moved or partner
 
     @property

@@ -122,3 +122,18 @@ async def test_they_are_not_looked_up_at_every_404(office: PostOffice, minutes: 
 
     assert office.network.looked_up == (1 if minutes == 0 else 2)
     assert await refused(office) == ["T1", "L1"]
+
+
+async def test_a_system_that_answers_404_to_everything_is_away_and_its_bills_wait(office: PostOffice) -> None:
+    """So does the front of many a system while what is behind it is being replaced."""
+    office.network.answers = [replace(NOT_THERE, status_code=None)] * 2
+    office.network.is_gone = True
+    await office.commit(SaveCdr(CDR))
+    await office.wait(5)
+    assert (await refused(office), office.deliveries.standing(PARTNER).failures) == ([], 2)
+
+    office.network.is_gone = False
+    await office.wait(10)
+
+    assert office.network.told == ["POST cdrs"] * 3
+    assert await office.waiting() == []
