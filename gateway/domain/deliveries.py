@@ -64,9 +64,15 @@ def party_in_lane(subject: Subject) -> PartyId:
     return PartyId(country_code=country_code, party_id=party_id)
 
 
-def invoice_subject(party: PartyId, record_id: str) -> Subject:
-    """A record of an invoice; its lane names the party, as that of a tariff does."""
-    return Subject(kind=DeliveryKind.INVOICE, lane_id=f"{party}*{record_id}", object_id=record_id)
+def invoice_subject(party: PartyId, to: PartyId, record_id: str) -> Subject:
+    """A record of an invoice; its lane names who bills whom, for the record itself may be gone when that is told."""
+    return Subject(kind=DeliveryKind.INVOICE, lane_id=f"{party}*{to}*{record_id}", object_id=record_id)
+
+
+def hands_in_lane(subject: Subject) -> tuple[PartyId, PartyId]:
+    country_code, party_id, to_country, to_party, _ = subject.lane_id.split("*", 4)
+    to = PartyId(country_code=to_country, party_id=to_party)
+    return PartyId(country_code=country_code, party_id=party_id), to
 
 
 def session_subject(session_id: str) -> Subject:

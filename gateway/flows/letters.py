@@ -9,7 +9,15 @@ from typing import Any, Protocol
 from gateway.core.delivery import find_session_patch
 from gateway.core.visibility import is_visible, withdraw
 from gateway.domain.cdrs import Cdr, Totals
-from gateway.domain.deliveries import MODULES, DeliveryKind, Message, PartnerAnswer, Subject, party_in_lane
+from gateway.domain.deliveries import (
+    MODULES,
+    DeliveryKind,
+    Message,
+    PartnerAnswer,
+    Subject,
+    hands_in_lane,
+    party_in_lane,
+)
 from gateway.domain.ids import PartyId
 from gateway.domain.invoices import InvoiceRecord
 from gateway.domain.locations import Connector, Evse, Location, Place
@@ -229,16 +237,15 @@ class Letters:
     async def _compose_invoice(self, partner: Partner, subject: Subject, *, is_other: bool) -> Message:
         """A record is new for the partner (POST) or a change of one that it has (PUT).  `is_other`: what we take it for
         is wrong.  OCPI 2.3.0 mod_invoice_reconciliation 17.2.1"""
-        party = party_in_lane(subject)
+        party, to = hands_in_lane(subject)
         path = (*_owner_path(party), subject.object_id)
         record = await self._store.find_invoice(subject.object_id)
-        if record is None:
-            to = None if partner.is_hub else main_party(partner)
+        if record is None or (record.party, record.to) != (party, to):
             return self._message("DELETE", subject, party, path, None, to=to)
         body = self._say(partner, record)
         if (record.told_at is not None) is not is_other:
-            return self._message("PUT", subject, party, path, body, to=record.to)
-        return self._message("POST", subject, party, (), body, to=record.to)
+            return self._message("PUT", subject, party, path, body, to=to)
+        return self._message("POST", subject, party, (), body, to=to)
 
     async def _load_bytes(self, partner: Partner, cdr: Cdr) -> bytes:
         version = partner.version or ""

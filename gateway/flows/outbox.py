@@ -82,7 +82,7 @@ class Outbox:
             )
         if isinstance(change, SaveInvoice | DeleteInvoice):
             record = change.record
-            subjects = [invoice_subject(record.party, record.id)]
+            subjects = [invoice_subject(record.party, record.to, record.id)]
             return self._enqueue(subjects if self._has(record.partner_id, INVOICES) else [], record.partner_id)
         if isinstance(change, SaveEvseStatus):
             return self._follow_status(change)

@@ -61,6 +61,19 @@ async def test_a_record_names_who_bills_whom_and_is_posted_once(desk: Desk) -> N
     assert (await desk.invoices.load("r1")).told_at is not None
 
 
+async def test_the_end_of_a_record_is_told_to_the_party_that_has_it_and_not_to_the_first_of_its_platform(
+    desk: Desk,
+) -> None:
+    other = replace(MARCH, cdr_ids=("c-3",))
+    await desk.put(other)
+
+    await desk.invoices.delete("R1")
+    await desk.put()
+
+    sent = [(one.method, one.to) for _, one in desk.office.network.sent if one.module == "invoicereconciliation"]
+    assert sorted(sent[1:]) == [("DELETE", party_id_of("FR", "OTH")), ("POST", THEIRS)]
+
+
 async def test_a_change_of_what_the_partner_has_is_put_and_its_end_deleted(desk: Desk) -> None:
     await desk.put()
 
@@ -70,7 +83,8 @@ async def test_a_change_of_what_the_partner_has_is_put_and_its_end_deleted(desk:
 
     assert (record.cdr_ids, is_new) == (("c-1",), False)
     assert desk.told[1:] == ["PUT invoicereconciliation R1", "DELETE invoicereconciliation R1"]
-    assert desk.office.network.sent[-1][1].path == ("NL", "ABC", "R1")
+    (_, deleted) = desk.office.network.sent[-1]
+    assert (deleted.path, deleted.to) == (("NL", "ABC", "R1"), THEIRS)
     with pytest.raises(NotFoundError):
         await desk.invoices.load("R1")
 
