@@ -256,16 +256,20 @@ class Deliveries:
         if hub is None:
             return
         for desk in self._desks_of(hub_id):
-            for lane, party in list(desk.held.items()):
-                if self._partners.is_reachable(hub, party):
-                    del desk.held[lane]
-                    self._plan(desk, lane)
+            self._let_go(desk, hub)
             for lane in desk.unreached:
                 self._make_due(desk, lane)
 
+    def _let_go(self, desk: _Desk, partner: Partner) -> None:
+        for lane, party in list(desk.held.items()):
+            if self._partners.is_reachable(partner, party):
+                del desk.held[lane]
+                self._plan(desk, lane)
+
     def _on_partner(self, partner: Partner) -> None:
-        """New credentials end a suspension."""
+        """New credentials end a suspension; for whom a hub no longer stands, nothing waits."""
         for desk in self._desks_of(partner.id):
+            self._let_go(desk, partner)
             if desk.outbound_token != partner.outbound_token:
                 desk.outbound_token = partner.outbound_token
                 self._resume(desk)

@@ -54,6 +54,17 @@ async def test_a_party_that_is_not_connected_is_sent_nothing_and_gets_the_presen
     assert await office.waiting() == []
 
 
+async def test_who_is_no_hub_any_more_is_told_what_waited_for_a_party_behind_it(office: PostOffice) -> None:
+    await office.commit(OFFLINE)
+    await office.commit(SaveSession(SESSION, fact=FACT))
+    known = office.memory.partners[PARTNER]
+    roles = (PartnerRole(party=THEIRS, role="EMSP", name="by itself"),)
+
+    await office.commit(SavePartner(replace(known, role="EMSP", roles=roles)))
+
+    assert office.network.told == ["PUT sessions s-1"]
+
+
 async def test_what_goes_to_the_hub_itself_and_to_others_behind_it_is_not_held_back(office: PostOffice) -> None:
     await office.commit(OFFLINE, client(ConnectionStatus.CONNECTED, party=party_id_of("FR", "OTH")))
 
