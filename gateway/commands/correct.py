@@ -35,6 +35,7 @@ examples:
 The gateway must be running; the command speaks with its operator's API, with the token of the settings or of
 data_dir. exit codes: 0 done, 1 refused or no gateway answers, 2 usage or settings
 """
+LARGEST_EXPONENT = 12
 CHANGES = ("energy_wh", "tariff_id", "ended_at", "include_late_facts", "remark", "invoice_reference_id")
 
 
@@ -64,7 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit code 2 for what cannot be asked so and for settings, 1 where the gateway refuses or does not answer."""
     configure_logs("error", "text")
-    changes = {name: getattr(args, name) for name in CHANGES if getattr(args, name) not in (None, False)}
+    said = {name: getattr(args, name) for name in CHANGES}
+    changes = {name: value for name, value in said.items() if value is not None and value is not False}
     if args.cancel == bool(changes):
         print("gateway: say what is to be different on the new CDR, or --cancel for a credit alone", file=sys.stderr)
         return 2
@@ -96,7 +98,9 @@ def _number(text: str) -> float | int:
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of Wh") from None
+        number = Decimal("NaN")
+    if not number.is_finite() or number.adjusted() > LARGEST_EXPONENT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of Wh")
     return int(number) if number == number.to_integral_value() else float(number)
 
 

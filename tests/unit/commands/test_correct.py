@@ -57,6 +57,12 @@ async def test_a_bill_is_taken_back_and_another_made(running: Running, capsys: A
     assert f"new CDR  {cdr.id}  1.0005 kWh" in printed
 
 
+async def test_a_bill_without_any_energy_can_be_made(running: Running) -> None:
+    assert await running.correct("--reason", "the meter counted by itself", "--energy-wh", "0") == 0
+
+    assert running.world.store.cdrs[-1].energy_wh == 0
+
+
 async def test_a_bill_is_cancelled_with_the_answer_as_json(running: Running, capsys: Any) -> None:
     assert await running.correct("--reason", "a test", "--cancel", "--json") == 0
 
@@ -83,7 +89,9 @@ async def test_what_is_to_be_different_must_be_said(running: Running, capsys: An
     assert running.world.store.cdrs == [CDR]
 
 
-@pytest.mark.parametrize("words", [["--energy-wh", "much"], ["--ended-at", "yesterday"]])
+@pytest.mark.parametrize(
+    "words", [["--energy-wh", "much"], ["--energy-wh", "Infinity"], ["--energy-wh", "NaN"], ["--ended-at", "yesterday"]]
+)
 def test_what_is_no_number_or_time_is_a_usage_problem(words: list[str], capsys: Any) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["correct", "C1", "--reason", "x", *words])
