@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -25,12 +25,11 @@ from gateway.domain.deliveries import (
     PartnerAnswer,
     Subject,
 )
-from gateway.domain.ids import PartyId
 from gateway.domain.partners import Partner, PartnerStatus
 from gateway.errors import CannotSayError, ConflictError, NotFoundError, StoreDownError
-from gateway.flows.agenda import Agenda
 from gateway.flows.bills_again import list_bills
 from gateway.flows.courier import Courier
+from gateway.flows.desk import Desk
 from gateway.flows.letters import Letters, Postman
 from gateway.flows.outbox import Outbox
 from gateway.flows.partner_book import PartnerBook, main_party, receiver_modules
@@ -55,7 +54,6 @@ from gateway.ports import (
 
 log = structlog.get_logger(__name__)
 
-IN_FLIGHT = 4
 FIRST_PAUSE = timedelta(seconds=5)
 
 
@@ -69,33 +67,6 @@ class Standing:
     failures: int
     paused_until: datetime | None
     trouble: PartnerAnswer | None
-
-
-@dataclass(slots=True, eq=False)
-class _Desk:
-    """Some of one partner's lanes, and how it has answered to them of late.
-
-    Of a hub: `held` lanes wait until a party behind it is connected; `unreached` ones have so often not been taken
-    because it did not reach the party.
-    """
-
-    partner_id: str
-    is_of_results: bool
-    lanes: dict[str, dict[Subject, Delivery]] = field(default_factory=dict)
-    agenda: Agenda = field(default_factory=Agenda)
-    in_flight: set[str] = field(default_factory=set)
-    held: dict[str, PartyId] = field(default_factory=dict)
-    unreached: dict[str, int] = field(default_factory=dict)
-    failures: int = 0
-    is_suspended: bool = False
-    paused_until: datetime | None = None
-    trouble: PartnerAnswer | None = None
-    outbound_token: str | None = None
-    timer: asyncio.TimerHandle | None = None
-
-    @property
-    def limit(self) -> int:
-        return 1 if self.failures else IN_FLIGHT
 
 
 class Deliveries:
@@ -127,7 +98,7 @@ class Deliveries:
         self._clock = clock
         self._chance = chance
         self._first_pause = first_pause
-        self._desks: dict[tuple[str, bool], _Desk] = {}
+        self._desks: dict[tuple[str, bool], Desk] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_open = False
 
@@ -145,7 +116,7 @@ class Deliveries:
         """Send nothing more; what is under way is sent again after the next start."""
         self._is_open = False
         for desk in self._desks.values():
-            _stop_timer(desk)
+            desk.stop_timer()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -162,7 +133,7 @@ class Deliveries:
                 woken.add(change.delivery.partner_id)
             elif isinstance(change, DropDeliveries):
                 for desk in self._desks_of(change.partner_id):
-                    _stop_timer(self._desks.pop((desk.partner_id, desk.is_of_results)))
+                    self._desks.pop((desk.partner_id, desk.is_of_results)).stop_timer()
             elif isinstance(change, SavePartner):
                 self._on_partner(change.partner)
                 woken.add(change.partner.id)
@@ -180,7 +151,7 @@ class Deliveries:
         self._partners.load(partner_id)
         desks = self._desks_of(partner_id)
         rows = (row for desk in desks for lane in desk.lanes.values() for row in lane.values())
-        desk = max(desks, key=lambda desk: desk.failures, default=_Desk(partner_id, False))
+        desk = max(desks, key=lambda desk: desk.failures, default=Desk(partner_id, False))
         return Standing(
             deliveries=sorted(rows, key=lambda row: row.no),
             is_suspended=desk.is_suspended,
@@ -220,17 +191,17 @@ class Deliveries:
 
     # --- lanes ----------------------------------------------------------------------------------------------------
 
-    def _desk(self, partner_id: str, subject: Subject) -> _Desk:
+    def _desk(self, partner_id: str, subject: Subject) -> Desk:
         """Results have a desk of their own: who waits for one must not wait because of an object that fails, and a URL
         for results that leads nowhere must not hold the objects up."""
         key = (partner_id, subject.kind is DeliveryKind.RESULT)
         desk = self._desks.get(key)
         if desk is None:
             partner = self._partners.find(partner_id)
-            desk = self._desks[key] = _Desk(*key, outbound_token=partner.outbound_token if partner else None)
+            desk = self._desks[key] = Desk(*key, outbound_token=partner.outbound_token if partner else None)
         return desk
 
-    def _desks_of(self, partner_id: str) -> list[_Desk]:
+    def _desks_of(self, partner_id: str) -> list[Desk]:
         return [desk for key in (False, True) if (desk := self._desks.get((partner_id, key))) is not None]
 
     def _put(self, delivery: Delivery) -> None:
@@ -242,7 +213,7 @@ class Deliveries:
         rows[delivery.subject] = delivery
         self._plan(desk, lane)
 
-    def _plan(self, desk: _Desk, lane: str) -> None:
+    def _plan(self, desk: Desk, lane: str) -> None:
         """Put a lane where its next delivery is due; the one under way plans it anew when it is over."""
         due_at = find_due(desk.lanes.get(lane, {}).values())
         if due_at is None or lane in desk.in_flight or lane in desk.held:
@@ -257,10 +228,10 @@ class Deliveries:
             return
         for desk in self._desks_of(hub_id):
             self._let_go(desk, hub)
-            for lane in desk.unreached:
+            for lane in desk.failed:
                 self._make_due(desk, lane)
 
-    def _let_go(self, desk: _Desk, partner: Partner) -> None:
+    def _let_go(self, desk: Desk, partner: Partner) -> None:
         for lane, party in list(desk.held.items()):
             if self._partners.is_reachable(partner, party):
                 del desk.held[lane]
@@ -274,13 +245,14 @@ class Deliveries:
                 desk.outbound_token = partner.outbound_token
                 self._resume(desk)
 
-    def _resume(self, desk: _Desk) -> None:
+    def _resume(self, desk: Desk) -> None:
         """Try at once what was to wait."""
-        desk.failures, desk.is_suspended, desk.paused_until, desk.trouble = 0, False, None, None
+        desk.reset()
+        desk.failed.clear()
         for lane in desk.lanes:
             self._make_due(desk, lane)
 
-    def _make_due(self, desk: _Desk, lane: str) -> None:
+    def _make_due(self, desk: Desk, lane: str) -> None:
         now, rows = self._clock.now(), desk.lanes.get(lane, {})
         for subject, row in rows.items():
             rows[subject] = replace(row, due_at=min(row.due_at, now))
@@ -288,21 +260,21 @@ class Deliveries:
 
     # --- sending --------------------------------------------------------------------------------------------------
 
-    def _pump(self, desk: _Desk) -> None:
+    def _pump(self, desk: Desk) -> None:
         """Begin what is due, a few at once, one alone while the partner is down; and wake up for what is due later."""
-        _stop_timer(desk)
+        desk.stop_timer()
         is_known = self._desks.get((desk.partner_id, desk.is_of_results)) is desk
         if not self._is_open or not is_known or not self._may_send(desk.partner_id):
             return
         now = self._clock.now()
         if desk.paused_until is None or now >= desk.paused_until:
             self._begin_due(desk, now)
-        wakes_at = _wakes_at(desk)
+        wakes_at = desk.wakes_at()
         if wakes_at is not None:
             wait_s = max(0.0, (wakes_at - now).total_seconds())
             desk.timer = asyncio.get_running_loop().call_later(wait_s, self._pump, desk)
 
-    def _begin_due(self, desk: _Desk, now: datetime) -> None:
+    def _begin_due(self, desk: Desk, now: datetime) -> None:
         while len(desk.in_flight) < desk.limit:
             lane = next(iter(desk.agenda.take_due(now)), None)
             if lane is None:
@@ -316,7 +288,7 @@ class Deliveries:
         partner = self._partners.find(partner_id)
         return partner is not None and partner.status is PartnerStatus.REGISTERED
 
-    async def _run(self, desk: _Desk, lane: str) -> None:
+    async def _run(self, desk: Desk, lane: str) -> None:
         partner_id = desk.partner_id
         try:
             await self._deliver(self._partners.load(partner_id), desk, lane)
@@ -330,10 +302,11 @@ class Deliveries:
             desk.in_flight.discard(lane)
             if not desk.lanes.get(lane, True):
                 del desk.lanes[lane]
+                desk.failed.pop(lane, None)
             self._plan(desk, lane)
             self._pump(desk)
 
-    async def _deliver(self, partner: Partner, desk: _Desk, lane: str) -> None:
+    async def _deliver(self, partner: Partner, desk: Desk, lane: str) -> None:
         """Send the next delivery of a lane and do what the answer asks for."""
         chosen = choose_next(desk.lanes.get(lane, {}).values())
         if chosen is None:
@@ -345,7 +318,7 @@ class Deliveries:
         except CannotSayError as error:
             await self._withhold(partner, desk, head, str(error))
 
-    async def _tell(self, partner: Partner, desk: _Desk, head: Delivery, covered: tuple[Delivery, ...]) -> None:
+    async def _tell(self, partner: Partner, desk: Desk, head: Delivery, covered: tuple[Delivery, ...]) -> None:
         lane = head.subject.lane
         message = await self._letters.compose(partner, head.subject)
         if message is None:
@@ -362,7 +335,7 @@ class Deliveries:
         message, answer = await self._courier.send(partner, head, message, was_sent=was_sent)
         await self._act(partner, desk, (head, *covered), message, answer)
 
-    def _is_held(self, partner: Partner, desk: _Desk, head: Delivery, message: Message) -> bool:
+    def _is_held(self, partner: Partner, desk: Desk, head: Delivery, message: Message) -> bool:
         """Does its lane wait for a party that the hub is not connected to?  Who has asked for a result is there."""
         if head.subject.kind is DeliveryKind.RESULT or message.to is None:
             return False
@@ -375,7 +348,7 @@ class Deliveries:
     async def _act(
         self,
         partner: Partner,
-        desk: _Desk,
+        desk: Desk,
         sent: tuple[Delivery, ...],
         message: Message,
         answer: PartnerAnswer,
@@ -389,11 +362,11 @@ class Deliveries:
         if verdict in (Verdict.LATER, Verdict.SUSPENDED) and is_tried_again:
             self._on_failure(partner, desk, head.subject.lane, answer, is_suspended=verdict is Verdict.SUSPENDED)
             return
-        desk.failures, desk.is_suspended, desk.paused_until, desk.trouble = 0, False, None, None
+        desk.reset()
         if verdict is Verdict.UNREACHED and is_tried_again:
             self._on_unreached(partner, desk, head.subject.lane, message, answer)
             return
-        desk.unreached.pop(head.subject.lane, None)
+        desk.failed.pop(head.subject.lane, None)
         if verdict is not Verdict.DELIVERED:
             await self._refuse(partner, desk, head, answer)
             return
@@ -413,14 +386,14 @@ class Deliveries:
         callback = await self._store.find_callback(subject.object_id)
         return [] if callback is None else [SaveCallback(replace(callback, state=state))]
 
-    async def _settle(self, desk: _Desk, lane: str, sent: Sequence[Delivery], *more: Change) -> None:
+    async def _settle(self, desk: Desk, lane: str, sent: Sequence[Delivery], *more: Change) -> None:
         await self._store.commit([*(SettleDelivery(row.no, row.generation) for row in sent), *more])
         rows = desk.lanes.get(lane, {})
         for row in sent:
             if _is_same(rows.get(row.subject), row):
                 del rows[row.subject]
 
-    async def _refuse(self, partner: Partner, desk: _Desk, row: Delivery, answer: PartnerAnswer) -> None:
+    async def _refuse(self, partner: Partner, desk: Desk, row: Delivery, answer: PartnerAnswer) -> None:
         """A dead letter: the operator sees it with the answer, and the lane goes on without it."""
         is_result = row.subject.kind is DeliveryKind.RESULT
         more = await self._mark(row.subject, CallbackState.REFUSED) if is_result else []
@@ -438,7 +411,7 @@ class Deliveries:
             message=answer.message,
         )
 
-    async def _withhold(self, partner: Partner, desk: _Desk, row: Delivery, reason: str) -> None:
+    async def _withhold(self, partner: Partner, desk: Desk, row: Delivery, reason: str) -> None:
         """The partner's version has no words for it.  A bill that cannot be told must be looked at."""
         log.warning("object withheld from partner", partner_id=partner.id, kind=row.subject.kind, reason=reason)
         if row.subject.kind is DeliveryKind.CDR:
@@ -447,13 +420,16 @@ class Deliveries:
             await self._settle(desk, row.subject.lane, [row])
 
     def _on_failure(
-        self, partner: Partner, desk: _Desk, lane: str, answer: PartnerAnswer, *, is_suspended: bool
+        self, partner: Partner, desk: Desk, lane: str, answer: PartnerAnswer, *, is_suspended: bool
     ) -> None:
+        """The partner is left alone the longer the more of its lanes fail: one object that it fails on keeps it from
+        no other, and waits for longer each time by itself."""
         now = self._clock.now()
+        failures = desk.failed[lane] = desk.failed.get(lane, 0) + 1
         if desk.paused_until is None or now >= desk.paused_until:
             desk.failures += 1
-            pause = find_pause(desk.failures, answer, self._first_pause, self._chance())
-            desk.paused_until = now + pause
+            desk.failing.add(lane)
+            desk.paused_until = now + find_pause(len(desk.failing), answer, self._first_pause, self._chance())
             if desk.failures == 1 or is_suspended is not desk.is_suspended:
                 log.warning(
                     "partner suspended" if is_suspended else "partner not reached",
@@ -462,11 +438,12 @@ class Deliveries:
                     message=answer.message,
                 )
         desk.is_suspended, desk.trouble = is_suspended, answer
-        self._put_off(desk, lane, desk.paused_until - now)
+        pause = find_pause(failures, answer, self._first_pause, self._chance())
+        self._put_off(desk, lane, max(desk.paused_until - now, pause))
 
-    def _on_unreached(self, partner: Partner, desk: _Desk, lane: str, message: Message, answer: PartnerAnswer) -> None:
+    def _on_unreached(self, partner: Partner, desk: Desk, lane: str, message: Message, answer: PartnerAnswer) -> None:
         """The hub is there, the party behind it is not: its lane alone waits."""
-        failures = desk.unreached[lane] = desk.unreached.get(lane, 0) + 1
+        failures = desk.failed[lane] = desk.failed.get(lane, 0) + 1
         if failures == 1:
             log.warning(
                 "party not reached through hub",
@@ -477,7 +454,7 @@ class Deliveries:
             )
         self._put_off(desk, lane, find_pause(failures, answer, self._first_pause, self._chance()))
 
-    def _put_off(self, desk: _Desk, lane: str, pause: timedelta) -> None:
+    def _put_off(self, desk: Desk, lane: str, pause: timedelta) -> None:
         """Let the other lanes go first: it may be this object alone that the partner fails on."""
         rows = desk.lanes.get(lane, {})
         due_at = self._clock.now() + pause
@@ -488,16 +465,3 @@ class Deliveries:
 def _is_same(known: Delivery | None, sent: Delivery) -> bool:
     """Did nothing change while it was sent?"""
     return known is not None and (known.no, known.generation) == (sent.no, sent.generation)
-
-
-def _stop_timer(desk: _Desk) -> None:
-    if desk.timer is not None:
-        desk.timer.cancel()
-        desk.timer = None
-
-
-def _wakes_at(desk: _Desk) -> datetime | None:
-    next_at = desk.agenda.next_at()
-    if next_at is None or len(desk.in_flight) >= desk.limit:
-        return None
-    return next_at if desk.paused_until is None else max(next_at, desk.paused_until)

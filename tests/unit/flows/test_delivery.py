@@ -137,3 +137,44 @@ async def test_a_system_that_answers_404_to_everything_is_away_and_its_bills_wai
 
     assert office.network.told == ["POST cdrs"] * 3
     assert await office.waiting() == []
+
+
+# --- one object that a partner fails on
+
+
+async def test_an_object_that_a_partner_always_fails_on_does_not_keep_it_from_the_others(office: PostOffice) -> None:
+    broken = PartnerAnswer(at=NOON, http_status=500)
+    office.network.answers = [broken] * 6
+    await office.commit(SaveTariff(TARIFF))
+    for seconds in (5, 10, 20, 40, 80):
+        await office.wait(seconds)
+    assert office.network.told == ["PUT tariffs T1"] * 6
+    office.clock.at += timedelta(seconds=6)
+
+    office.network.answers = [TAKEN]
+    await office.commit(SaveLocation(LOCATION))
+
+    assert office.network.told[6:] == ["PUT locations L1"]
+    office.network.answers = [broken]
+    await office.wait(154)
+    assert office.network.told[7:] == ["PUT tariffs T1"]
+    await office.wait(319)
+    assert office.network.told[8:] == []
+    await office.wait(1)
+    assert office.network.told[8:] == ["PUT tariffs T1"]
+
+
+async def test_a_partner_that_fails_on_one_object_after_the_other_is_left_alone_for_longer_each_time(
+    office: PostOffice,
+) -> None:
+    office.network.answers = [PartnerAnswer(at=NOON, http_status=500)] * 9
+    await office.commit(SaveTariff(TARIFF))
+    office.clock.at += timedelta(seconds=4)
+    await office.commit(SaveLocation(LOCATION))
+    assert office.network.told == ["PUT tariffs T1"]
+
+    await office.wait(1)
+    await office.wait(9)
+    assert len(office.network.sent) == 2
+    await office.wait(1)
+    assert len(office.network.sent) == 3
