@@ -15,7 +15,7 @@ from gateway.cli import main
 from gateway.console.server import build_app
 from gateway.domain.sessions import Period, Phase
 from tests.fakes.console_world import NOW, TOKEN, World
-from tests.unit.console.test_ledger import CDR, DONE
+from tests.unit.console.test_ledger import CDR, DONE, FACT
 
 CHARGED = replace(DONE.ledger, periods=(Period(start_at=NOW, phase=Phase.CHARGING, energy_wh=Decimal("7250.5")),))
 
@@ -41,6 +41,7 @@ def settings(folder: Path, port: int, token: str = f'token = "{TOKEN}"') -> Path
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
     world = World()
     world.store.sessions, world.store.cdrs = [replace(DONE, ledger=CHARGED)], [CDR]
+    world.store.facts = {"S1": [FACT]}
     async with TestServer(build_app(world.parts)) as server:
         yield Running(world, settings(tmp_path, server.port or 0))
 
