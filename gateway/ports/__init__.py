@@ -297,7 +297,7 @@ class Store(Protocol):
         self, partner_id: str, party: str | None, version: str, page: PageAsked, *, drivers_of: str | None = None
     ) -> Page[CdrRow]: ...
     async def find_joined_cdrs(
-        self, partner_id: str, party: str | None, version: str, page: PageAsked
+        self, partner_id: str, party: str | None, version: str, page: PageAsked, *, drivers_of: str | None = None
     ) -> tuple[Page[CdrRow], bytes] | None: ...
 
     """The page, without its items, and their JSON joined by commas; None unless each was shown in this version

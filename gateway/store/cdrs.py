@@ -1,17 +1,17 @@
 """Bills: made once, numbered without gaps per owner, shown with the same bytes for ever, taken back by a credit only.
 
 `last_updated` rises with `ordinal` per owner, so a window of times is a range of ordinals: its ends are two index
-seeks, and total and any offset are sums.  The same goes for the owner's CDRs by one of our parties, which `cdr_numbers`
-counts.
+seeks, and total and any offset are sums.  The same goes for the owner's CDRs by one of our parties, for the drivers of
+one of its own, or both, which `cdr_numbers` counts.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import LargeBinary, Text, bindparam, case, cast, exists, func, literal_column, or_, select
+from sqlalchemy import LargeBinary, Text, bindparam, case, cast, exists, func, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from gateway.domain.cdrs import Cdr
@@ -24,14 +24,17 @@ from gateway.store.codec import from_us, from_us_or_none, to_us
 from gateway.store.objects import ObjectCodec
 from gateway.store.paging import LAST_US, page_of
 from gateway.store.stamps import later
-from gateway.store.statements import Row, Statement, compiled, insert_row, party_text
+from gateway.store.statements import Row, Statement, compiled, insert_row
 from gateway.store.tables import cdr_numbers, cdr_renderings, cdrs, outbox
 from gateway.store.transaction import Transaction
+
+ALL = ""
+"""In `cdr_numbers`: of all our parties, or of all drivers."""
 
 _CDR = ObjectCodec(Cdr, columns=frozenset({"ordinal", "last_updated"}))
 
 _OF_OWNER = cdrs.c.owner == bindparam("owner")
-_OF_PARTY = (cdr_numbers.c.owner == bindparam("owner"), cdr_numbers.c.party == bindparam("party"))
+_IN_LIST = tuple(cdr_numbers.c[name] == bindparam(name) for name in ("owner", "party", "drivers"))
 _INSERT = insert_row(cdrs, without=["created_no"])
 _KEPT: Any = ("cdr_no", "version", "body", "shown_us")
 _KEEP_RENDERING = compiled(
@@ -47,7 +50,7 @@ _LAST = compiled(
     select(cdrs.c.ordinal, cdrs.c.last_updated_us).where(_OF_OWNER).order_by(cdrs.c.ordinal.desc()).limit(1)
 )
 _INSERT_NUMBER = insert_row(cdr_numbers)
-_NUMBERS = select(cdr_numbers.c.number, cdr_numbers.c.ordinal).where(*_OF_PARTY).limit(1)
+_NUMBERS = select(cdr_numbers.c.number, cdr_numbers.c.ordinal).where(*_IN_LIST).limit(1)
 _LAST_NUMBER = compiled(_NUMBERS.order_by(cdr_numbers.c.ordinal.desc()))
 _OF_SESSION = cdrs.c.session_id == bindparam("session_id")
 _LAST_OF_SESSION = compiled(
@@ -89,10 +92,19 @@ def apply_cdr(tx: Transaction, change: SaveCdr, body: str) -> SaveCdr:
         ended_us=to_us(cdr.ended_at),
     )
     cdr_no = tx.insert(_INSERT, row, f"CDR {cdr.id}, or one for session {cdr.session_id},")
-    last_number, _ = _LAST_NUMBER.one(tx.db, owner=owner, party=party) or (0, 0)
-    _INSERT_NUMBER.run(tx.db, owner=owner, party=party, ordinal=saved.ordinal, number=last_number + 1, cdr_no=cdr_no)
+    token = cdr.terms.token
+    for scope in scopes_of(party, None if token is None else str(token.party)):
+        last_number, _ = _LAST_NUMBER.one(tx.db, owner=owner, **scope) or (0, 0)
+        _INSERT_NUMBER.run(tx.db, owner=owner, **scope, ordinal=saved.ordinal, number=last_number + 1, cdr_no=cdr_no)
     tx.cdrs_made += 1
     return SaveCdr(saved)
+
+
+def scopes_of(party: str, drivers: str | None) -> list[dict[str, str]]:
+    """The lists of its owner's, besides the one of all, that a CDR has a number in: by `party`, one of ours, and of
+    `drivers`, the party of the driver's token, if there is one."""
+    chosen = [(party, ALL)] if drivers is None else [(party, ALL), (ALL, drivers), (party, drivers)]
+    return [{"party": ours, "drivers": theirs} for ours, theirs in chosen]
 
 
 def _next_correction_no(tx: Transaction, cdr: Cdr) -> int:
@@ -160,7 +172,7 @@ def _rows(found: Any, cdr_no: Any, ordinal: Any, where: Sequence[Any], *columns:
 
 _UNSEEN = (case((cdr_renderings.c.body.is_(None), cdrs.c.body)), cdrs.c.id, cdrs.c.last_updated_us)
 _OF_ALL = (cdrs.c.created_no, cdrs.c.ordinal, [_OF_OWNER])
-_OF_ONE_PARTY = (cdr_numbers.c.cdr_no, cdr_numbers.c.ordinal, _OF_PARTY)
+_OF_LIST = (cdr_numbers.c.cdr_no, cdr_numbers.c.ordinal, _IN_LIST)
 _WITH_BODY = cdr_numbers.join(cdrs, cdrs.c.created_no == cdr_numbers.c.cdr_no)
 
 
@@ -172,22 +184,9 @@ def _joined(rows: Any) -> Statement:
 
 
 _PAGE = compiled(_rows(cdrs, *_OF_ALL, *_UNSEEN))
-_PAGE_OF_PARTY = compiled(_rows(_WITH_BODY, *_OF_ONE_PARTY, *_UNSEEN))
+_PAGE_NUMBERED = compiled(_rows(_WITH_BODY, *_OF_LIST, *_UNSEEN))
 _JOINED = _joined(_rows(cdrs, *_OF_ALL).subquery())
-_JOINED_OF_PARTY = _joined(_rows(cdr_numbers, *_OF_ONE_PARTY).subquery())
-
-_OF_DRIVERS = (
-    _OF_OWNER,
-    or_(bindparam("party").is_(None), cdrs.c.party == bindparam("party")),
-    party_text(cdrs.c.body, "$.terms.token.party") == bindparam("drivers"),
-)
-_BETWEEN = (cdrs.c.ordinal >= bindparam("first"), cdrs.c.ordinal <= bindparam("last"))
-_COUNT_OF_DRIVERS = compiled(select(func.count()).select_from(cdrs).where(*_OF_DRIVERS, *_BETWEEN))
-_ORDINAL_OF_DRIVERS = compiled(
-    select(cdrs.c.ordinal).where(*_OF_DRIVERS, *_BETWEEN).order_by(cdrs.c.ordinal).limit(1).offset(bindparam("offset"))
-)
-_PAGE_OF_DRIVERS = compiled(_rows(cdrs, cdrs.c.created_no, cdrs.c.ordinal, _OF_DRIVERS, *_UNSEEN))
-
+_JOINED_NUMBERED = _joined(_rows(cdr_numbers, *_OF_LIST).subquery())
 
 # What still waits for a partner, or was refused, it has not had, though the bytes are kept since they were sent.
 _KIND: Any = literal_column(f"'{DeliveryKind.CDR.value}'")
@@ -266,26 +265,29 @@ def page_cdrs(
     page: PageAsked,
     drivers_of: str | None = None,
 ) -> Page[CdrRow]:
-    if drivers_of is not None:
-        scope: dict[str, Any] = {"party": party, "drivers": drivers_of}
-        span = _find_span_of_drivers(db, partner_id, scope, page)
-        scope |= _scope(partner_id, None, span)
-        rows = _PAGE_OF_DRIVERS.all(db, version=version, limit=page.limit + 1, **scope)
-    else:
-        span = _find_span(db, partner_id, party, page)
-        statement = _PAGE if party is None else _PAGE_OF_PARTY
-        rows = statement.all(db, version=version, limit=page.limit + 1, **_scope(partner_id, party, span))
+    scope = _scope(partner_id, party, drivers_of)
+    span = _find_span(db, scope, page)
+    rows = (_PAGE if _is_of_all(scope) else _PAGE_NUMBERED).all(
+        db, **scope, first=span.begin, last=span.last, version=version, limit=page.limit + 1
+    )
     ordinals = {cdr_id: ordinal for ordinal, _, _, cdr_id, _ in rows}
     return page_of([_parse_row(*row) for row in rows], page, span.total, lambda row: int(ordinals[row.cdr_id]))
 
 
 def find_joined_cdrs(
-    db: sqlite3.Connection, partner_id: str, party: str | None, version: str, page: PageAsked
+    db: sqlite3.Connection,
+    partner_id: str,
+    party: str | None,
+    version: str,
+    page: PageAsked,
+    drivers_of: str | None = None,
 ) -> tuple[Page[CdrRow], bytes] | None:
     """The page in one row: fetching it row by row costs more than all the rest of the request."""
-    span = _find_span(db, partner_id, party, page)
-    statement = _JOINED if party is None else _JOINED_OF_PARTY
-    found = statement.one(db, version=version, limit=page.limit, **_scope(partner_id, party, span))
+    scope = _scope(partner_id, party, drivers_of)
+    span = _find_span(db, scope, page)
+    found = (_JOINED if _is_of_all(scope) else _JOINED_NUMBERED).one(
+        db, **scope, first=span.begin, last=span.last, version=version, limit=page.limit
+    )
     if found is None or not found[0] or found[0] != found[1]:
         return None
     _, _, end, joined = found
@@ -301,29 +303,23 @@ class _Span:
     total: int
 
 
-def _scope(partner_id: str, party: str | None, span: _Span) -> dict[str, Any]:
-    scope: dict[str, Any] = {"owner": partner_id, "first": span.begin, "last": span.last}
-    return scope if party is None else scope | {"party": party}
+def _scope(partner_id: str, party: str | None, drivers_of: str | None) -> Mapping[str, str]:
+    return {"owner": partner_id, "party": party or ALL, "drivers": drivers_of or ALL}
 
 
-def _find_span(db: sqlite3.Connection, owner: str, party: str | None, page: PageAsked) -> _Span:
-    first, last = _ordinals_between(db, owner, *_window_of(page))
-    if party is None:
+def _is_of_all(scope: Mapping[str, str]) -> bool:
+    return scope["party"] == ALL and scope["drivers"] == ALL
+
+
+def _find_span(db: sqlite3.Connection, scope: Mapping[str, str], page: PageAsked) -> _Span:
+    first, last = _ordinals_between(db, scope["owner"], *_window_of(page))
+    if _is_of_all(scope):
         total, begin = max(0, last - first + 1), first + page.offset
     else:
-        number, _ = _NUMBER_FROM.one(db, owner=owner, party=party, first=first) or (LAST_US, 0)
-        last_number, last = _NUMBER_UNTIL.one(db, owner=owner, party=party, last=last) or (0, 0)
+        number, _ = _NUMBER_FROM.one(db, **scope, first=first) or (LAST_US, 0)
+        last_number, last = _NUMBER_UNTIL.one(db, **scope, last=last) or (0, 0)
         total = max(0, last_number - number + 1)
-        _, begin = _NUMBERED.one(db, owner=owner, party=party, number=number + page.offset) or (0, LAST_US)
-    return _Span(begin if page.after is None else max(first, page.after + 1), last, total)
-
-
-def _find_span_of_drivers(db: sqlite3.Connection, owner: str, scope: dict[str, Any], page: PageAsked) -> _Span:
-    """The CDRs of the drivers of one party behind a hub: looked through, for nobody numbers those."""
-    first, last = _ordinals_between(db, owner, *_window_of(page))
-    within = {"owner": owner, "first": first, "last": last, **scope}
-    (total,) = _COUNT_OF_DRIVERS.one(db, **within) or (0,)
-    (begin,) = _ORDINAL_OF_DRIVERS.one(db, **within, offset=page.offset) or (LAST_US,)
+        _, begin = _NUMBERED.one(db, **scope, number=number + page.offset) or (0, LAST_US)
     return _Span(begin if page.after is None else max(first, page.after + 1), last, total)
 
 

@@ -30,9 +30,10 @@ from gateway.domain.deliveries import DeliveryKind, DeliveryState
 from gateway.domain.retention import Expired, Kept, Key
 from gateway.domain.sessions import OPEN, Terms
 from gateway.ports import DropExpired
+from gateway.store.cdrs import scopes_of
 from gateway.store.codec import to_us
 from gateway.store.objects import ObjectCodec
-from gateway.store.statements import Row, Statement, compiled
+from gateway.store.statements import Row, Statement, compiled, party_text
 from gateway.store.tables import (
     callbacks,
     cdr_numbers,
@@ -282,6 +283,7 @@ _FORGET_SESSION = compiled(
     update(sessions)
     .values(
         visible_to=null(),
+        drivers=null(),
         last_fact_no=literal_column("0"),
         start_key=literal_column("'forgotten|'").concat(sessions.c.id),  # that of 1.6 has the card's uid in it
     )
@@ -293,7 +295,7 @@ _FORGET_TERMS = compiled(
     .where(session_terms.c.created_no == bindparam("no"))
 )
 _FIND_CDR = compiled(
-    select(cdrs.c.created_no, cdrs.c.session_id, cdrs.c.party).where(
+    select(cdrs.c.created_no, cdrs.c.session_id, cdrs.c.party, party_text(cdrs.c.body, "$.terms.token.party")).where(
         cdrs.c.owner == bindparam("owner"),
         cdrs.c.ordinal == bindparam("ordinal"),
         not_(_waits(cdrs.c.owner, DeliveryKind.CDR, cdrs.c.id)),
@@ -308,6 +310,7 @@ _DROP_NUMBER = _delete(
     cdr_numbers,
     cdr_numbers.c.owner == bindparam("owner"),
     cdr_numbers.c.party == bindparam("party"),
+    cdr_numbers.c.drivers == bindparam("drivers"),
     cdr_numbers.c.ordinal == bindparam("ordinal"),
 )
 _DROP_RECEIPTS = _delete(cdr_receipts, cdr_receipts.c.cdr_id == bindparam("cdr_id"))
@@ -357,10 +360,11 @@ def _drop_cdr(db: sqlite3.Connection, owner: Any, ordinal: Any, cdr_id: Any) -> 
     found: Row | None = _FIND_CDR.one(db, owner=owner, ordinal=ordinal)
     if found is None or _FIRST.one(db, owner=owner) != (ordinal,):
         return
-    cdr_no, session_id, party = found
+    cdr_no, session_id, party, drivers = found
     for statement in _DROP_CDR:
         statement.run(db, no=cdr_no)
-    _DROP_NUMBER.run(db, owner=owner, party=party, ordinal=ordinal)
+    for scope in scopes_of(party, drivers):
+        _DROP_NUMBER.run(db, owner=owner, **scope, ordinal=ordinal)
     _DROP_RECEIPTS.run(db, cdr_id=cdr_id)
     _DROP_LETTER.run(db, owner=owner, cdr_id=cdr_id)
     session = _SESSION_NO.one(db, session_id=session_id)

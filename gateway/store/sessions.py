@@ -31,7 +31,7 @@ from gateway.store.facts import PreparedFact, append_fact, prepare_fact
 from gateway.store.objects import ObjectCodec
 from gateway.store.paging import LAST_US, is_windowed, page_of
 from gateway.store.stamps import later
-from gateway.store.statements import ROW_BYTES, Row, Statement, compiled, insert_row, party_text
+from gateway.store.statements import ROW_BYTES, Row, compiled, insert_row
 from gateway.store.tables import session_terms, sessions
 from gateway.store.transaction import Transaction
 
@@ -58,7 +58,7 @@ _KEYS: dict[str, Any] = {
     name: bindparam(name)
     for name in (
         *("station_key", "station_id", "evse_no", "connector_no", "transaction_id", "start_key"),
-        *("remote_start_id", "partner_id", "visible_to", "party"),
+        *("remote_start_id", "partner_id", "visible_to", "party", "drivers"),
     )
 }
 _ONE_REVISION = (
@@ -216,6 +216,7 @@ def _key_columns(session: Session) -> dict[str, Any]:
         "partner_id": session.partner_id,
         "visible_to": None if place is None or token is None else session.partner_id,
         "party": None if place is None else str(place.location.party),
+        "drivers": None if token is None else str(token.party),
     }
 
 
@@ -275,13 +276,8 @@ _NEWEST_OF_STATION = _newest(_OF_STATION)
 _VISIBLE = (
     sessions.c.visible_to == bindparam("partner_id"),
     or_(bindparam("party").is_(None), sessions.c.party == bindparam("party")),
+    or_(bindparam("drivers").is_(None), sessions.c.drivers == bindparam("drivers")),
 )
-_OF_DRIVERS = (
-    select(party_text(session_terms.c.terms, "$.token.party"))
-    .where(session_terms.c.created_no == sessions.c.created_no)
-    .correlate(sessions)
-    .scalar_subquery()
-) == bindparam("drivers")
 _IN_WINDOW = (
     sessions.c.last_updated_us >= bindparam("from_us"),
     sessions.c.last_updated_us < bindparam("to_us"),
@@ -294,22 +290,11 @@ def _visible_page(order: Any, *where: Any) -> Any:
     return compiled(_SELECT.where(sessions.c.created_no.in_(chosen)).order_by(sessions.c.created_no))
 
 
-def _visible(*narrowed: Any) -> tuple[Statement, Statement, Statement, Statement]:
-    """Total and page of what a partner sees, and both in a window of times."""
-    everything = (*_VISIBLE, *narrowed)
-    in_window = (*_VISIBLE, *_IN_WINDOW, *narrowed)
-    # An expression instead of the column, so that the window is found by the index on last_updated and then sorted.
-    created_no = sessions.c.created_no + literal_column("0")
-    return (
-        compiled(select(func.count()).select_from(sessions).where(*everything)),
-        _visible_page(sessions.c.created_no, *everything),
-        compiled(select(func.count()).select_from(sessions).where(*in_window)),
-        _visible_page(created_no, *in_window),
-    )
-
-
-_COUNT, _PAGE, _COUNT_WINDOW, _PAGE_WINDOW = _LISTED = _visible()
-_LISTED_BY_DRIVERS = _visible(_OF_DRIVERS)
+_COUNT = compiled(select(func.count()).select_from(sessions).where(*_VISIBLE))
+_PAGE = _visible_page(sessions.c.created_no, *_VISIBLE)
+_COUNT_WINDOW = compiled(select(func.count()).select_from(sessions).where(*_VISIBLE, *_IN_WINDOW))
+# An expression instead of the column, so that the window is found by the index on last_updated and then sorted.
+_PAGE_WINDOW = _visible_page(sessions.c.created_no + literal_column("0"), *_VISIBLE, *_IN_WINDOW)
 
 
 def load_unsealed_sessions(db: sqlite3.Connection) -> list[Session]:
@@ -355,14 +340,12 @@ def list_sessions(db: sqlite3.Connection, *, limit: int, offset: int, station_id
 def page_sessions(
     db: sqlite3.Connection, partner_id: str, party: str | None, page: PageAsked, drivers_of: str | None = None
 ) -> Page[Session]:
-    scope: dict[str, Any] = {"partner_id": partner_id, "party": party}
-    statements = _LISTED
-    if drivers_of is not None:
-        statements, scope["drivers"] = _LISTED_BY_DRIVERS, drivers_of
+    scope: dict[str, Any] = {"partner_id": partner_id, "party": party, "drivers": drivers_of}
+    count, rows_of = _COUNT, _PAGE
     if is_windowed(page):
+        count, rows_of = _COUNT_WINDOW, _PAGE_WINDOW
         scope["from_us"] = to_us(page.date_from) if page.date_from else 0
         scope["to_us"] = to_us(page.date_to) if page.date_to else LAST_US
-    count, rows_of = statements[2:] if is_windowed(page) else statements[:2]
     total = (count.one(db, **scope) or (0,))[0]
     offset = page.offset if page.after is None else 0
     rows = rows_of.all(db, **scope, after=page.after or 0, offset=offset, limit=page.limit + 1)

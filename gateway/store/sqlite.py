@@ -279,9 +279,9 @@ class SqliteStore:
         return await self._lists.run(cdrs.page_cdrs, partner_id, party, version, page, drivers_of)
 
     async def find_joined_cdrs(
-        self, partner_id: str, party: str | None, version: str, page: PageAsked
+        self, partner_id: str, party: str | None, version: str, page: PageAsked, *, drivers_of: str | None = None
     ) -> tuple[Page[CdrRow], bytes] | None:
-        return await self._lists.run(cdrs.find_joined_cdrs, partner_id, party, version, page)
+        return await self._lists.run(cdrs.find_joined_cdrs, partner_id, party, version, page, drivers_of)
 
     async def page_invoices(
         self, partner_id: str, party: str | None, page: PageAsked, *, drivers_of: str | None = None

@@ -62,6 +62,7 @@ sessions = Table(
     Column("partner_id", Text),
     Column("visible_to", Text),  # partner_id once a site and a token are known: what the partner's list shows
     Column("party", Text),  # the site's party, CC*PID
+    Column("drivers", Text),  # the party of the driver's token, CC*PID
     Column("started_us", BigInteger, nullable=False),
     # the fold, written by every message
     Column("status", Text, nullable=False),
@@ -81,6 +82,7 @@ Index(
     sessions.c.visible_to,
     sessions.c.last_updated_us,
     sessions.c.party,
+    sessions.c.drivers,
     sqlite_where=sessions.c.visible_to.is_not(None),
     postgresql_where=sessions.c.visible_to.is_not(None),
 )
@@ -89,6 +91,7 @@ Index(
     sessions.c.visible_to,
     sessions.c.created_no,
     sessions.c.party,
+    sessions.c.drivers,
     sqlite_where=sessions.c.visible_to.is_not(None),
     postgresql_where=sessions.c.visible_to.is_not(None),
 )
@@ -170,16 +173,18 @@ cdrs = Table(
 Index("ix_cdrs_ended", cdrs.c.ended_us, cdrs.c.owner)
 Index("ix_cdrs_window", cdrs.c.owner, cdrs.c.last_updated_us, cdrs.c.ordinal)
 
-# A CDR's number among those of its owner by one of our parties, without gaps: a page of them is found here.
+# A CDR's number, without gaps, in each list of its owner's that it is in: by one of our parties, for the drivers of one
+# of the owner's, and by the one for the other.  "" stands for all.  A page of them is found here.
 cdr_numbers = Table(
     "cdr_numbers",
     metadata,
     Column("owner", Text, primary_key=True),
     Column("party", Text, primary_key=True),
+    Column("drivers", Text, primary_key=True),
     Column("ordinal", BigInteger, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
     Column("cdr_no", BigInteger, nullable=False),
-    UniqueConstraint("owner", "party", "number"),
+    UniqueConstraint("owner", "party", "drivers", "number"),
     sqlite_with_rowid=False,
 )
 

@@ -53,6 +53,7 @@ from tests.contract.samples import (
     PARTNER,
     QUARANTINED,
     RECEIPT,
+    THEIRS,
     TOKEN,
     cdr_no,
     session_no,
@@ -444,12 +445,13 @@ async def test_the_oldest_bills_of_each_owner_are_deleted_and_the_numbers_stay_w
 
     assert sorted(cdr.id for cdr in await store.list_cdrs(limit=9)) == ["c-5", "c-6"]
     assert sorted(one.id for one in await store.list_sessions(limit=9)) == ["s-5", "s-6"]
-    for party in (None, str(CDR.party)):
-        page = await store.page_cdrs(PARTNER, party, "2.2.1", PageAsked(offset=0, limit=9))
+    lists = [(party, drivers) for party in (None, str(CDR.party)) for drivers in (None, str(THEIRS))]
+    for party, drivers in lists:
+        page = await store.page_cdrs(PARTNER, party, "2.2.1", PageAsked(offset=0, limit=9), drivers_of=drivers)
         assert ([row.cdr_id for row in page.items], page.total) == (["c-5"], 1)
     await save(store, SaveCdr(cdr_no(7)), SaveCdr(cdr_no(8)))
-    for party in (None, str(CDR.party)):
-        page = await store.page_cdrs(PARTNER, party, "2.2.1", PageAsked(offset=1, limit=1))
+    for party, drivers in lists:
+        page = await store.page_cdrs(PARTNER, party, "2.2.1", PageAsked(offset=1, limit=1), drivers_of=drivers)
         assert ([row.cdr_id for row in page.items], page.total) == (["c-7"], 3)
 
 

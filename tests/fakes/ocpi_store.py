@@ -151,9 +151,9 @@ class FakeStore:
         return _page(matching, page)
 
     async def find_joined_cdrs(
-        self, partner_id: str, party: str | None, version: str, page: PageAsked
+        self, partner_id: str, party: str | None, version: str, page: PageAsked, *, drivers_of: str | None = None
     ) -> tuple[Page[CdrRow], bytes] | None:
-        found = await self.page_cdrs(partner_id, party, version, page)
+        found = await self.page_cdrs(partner_id, party, version, page, drivers_of=drivers_of)
         bodies = [row.body for row in found.items if row.body is not None]
         if not bodies or len(bodies) < len(found.items):
             return None

@@ -11,10 +11,9 @@ async def list_cdrs(exchange: Exchange) -> Reply:
     asked = parse_page_request(exchange.request.query, max_limit=edge.limits.cdrs)
     party = str(exchange.party) if exchange.party else None
     drivers_of = str(exchange.drivers_of) if exchange.drivers_of else None
-    if drivers_of is None:
-        shown = await edge.store.find_joined_cdrs(exchange.partner.id, party, number, asked.asked)
-        if shown is not None:
-            return exchange.reply_joined(asked, *shown)
+    shown = await edge.store.find_joined_cdrs(exchange.partner.id, party, number, asked.asked, drivers_of=drivers_of)
+    if shown is not None:
+        return exchange.reply_joined(asked, *shown)
     page = await edge.store.page_cdrs(exchange.partner.id, party, number, asked.asked, drivers_of=drivers_of)
     bodies = [row.body or _render(exchange, row) for row in page.items]
     fresh = [

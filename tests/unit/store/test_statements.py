@@ -65,7 +65,32 @@ def test_totals_of_windows_are_counted_without_touching_rows(database: sqlite3.C
 def test_joining_a_page_of_cdrs_reads_their_bytes_and_no_body(database: sqlite3.Connection) -> None:
     (step,) = [step for step in plan_of(database, cdrs._JOINED) if step.startswith("SEARCH cdrs ")]
     assert "USING COVERING INDEX" in step
-    assert not [step for step in plan_of(database, cdrs._JOINED_OF_PARTY) if step.startswith("SEARCH cdrs ")]
+    assert not [step for step in plan_of(database, cdrs._JOINED_NUMBERED) if step.startswith("SEARCH cdrs ")]
+
+
+def test_pages_of_a_list_that_is_narrowed_are_found_by_numbers_alone(database: sqlite3.Connection) -> None:
+    key = "owner=? AND party=? AND drivers=?"
+    for statement, index, seek in (
+        (cdrs._LAST_NUMBER, "PRIMARY KEY", key),
+        (cdrs._NUMBER_FROM, "PRIMARY KEY", f"{key} AND ordinal>?"),
+        (cdrs._NUMBER_UNTIL, "PRIMARY KEY", f"{key} AND ordinal<?"),
+        (cdrs._NUMBERED, "INDEX sqlite_autoindex_cdr_numbers_2", f"{key} AND number=?"),
+        (cdrs._PAGE_NUMBERED, "PRIMARY KEY", f"{key} AND ordinal>? AND ordinal<?"),
+        (cdrs._JOINED_NUMBERED, "PRIMARY KEY", f"{key} AND ordinal>? AND ordinal<?"),
+    ):
+        (step,) = [step for step in plan_of(database, statement) if step.startswith("SEARCH cdr_numbers ")]
+        assert step == f"SEARCH cdr_numbers USING {index} ({seek})"
+
+
+def test_which_sessions_are_on_a_page_is_seen_without_touching_rows(database: sqlite3.Connection) -> None:
+    for statement, index in ((sessions._PAGE, "by_no"), (sessions._PAGE_WINDOW, "by_time")):
+        steps = [step for step in plan_of(database, statement) if "visible" in step]
+        assert len(steps) == 1
+        assert steps[0].startswith(f"SEARCH sessions USING COVERING INDEX ix_sessions_visible_{index} ")
+
+
+def test_no_list_looks_into_the_json_of_its_rows() -> None:
+    assert [name for name, statement in ALL.items() if "json" in statement.text.lower()] == []
 
 
 def plan_of(database: sqlite3.Connection, statement: Statement) -> list[str]:
