@@ -99,7 +99,7 @@ async def test_an_emsp_sees_no_drivers_of_another_behind_the_same_hub_or_platfor
 ) -> None:
     await bills.change_partner(partner)
 
-    for party, session_id, cdr_id in ((EMSP, SESSION.id, CDR.id), (STRANGER, "s-2", "c-2")):
+    for party, session_id, cdr_id in ((EMSP, SESSION.id, CDR.id), (STRANGER, "s-2", "c-2")) * 2:  # also once shown
         sessions = await bills.ask("GET", f"/ocpi/cpo/2.2.1/sessions?{SINCE}", headers=sent_by(party))
         cdrs = await bills.ask("GET", "/ocpi/cpo/2.2.1/cdrs", headers=sent_by(party))
 
