@@ -3,7 +3,8 @@
 Each of the two has a gateway and a database of its own.  A hundred CDRs are made as always, by stations that charge;
 what is measured are copies of their rows under ids, times and ordinals of their own, put into the tables at once while
 the gateway is not there.  Their bytes are stored as well, as they are once they were pushed or shown.  One in ten is of
-another party of ours, so that the list of one party is not that of all.
+another party of ours, so that the list of one party is not that of all.  Whose CDRs they are is a platform with two
+parties, of which one asks for those of its own drivers, six in seven.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from benchmarks.plan import MANY_CDRS, Plan
 from benchmarks.processes import free_ports
 from benchmarks.report import Results
 from gateway.ocpi.wire import render_time
+from gateway.store.cdrs import scopes_of
 from gateway.store.codec import from_us, to_us
 from gateway.store.statements import insert_row
 from gateway.store.tables import cdr_numbers, cdr_renderings, cdrs
@@ -47,6 +49,8 @@ RATIO = "pages.cdrs_million_vs_thousand"
 PER_DAY = 1_000
 OTHER_PARTY_ID = "VWZ"
 ONE_OF_OTHER_IN = 10
+EMSP = partner.Emsp(others=("ZWF",))
+ONE_OF_OTHER_DRIVERS_IN = 7
 _LIMIT = 100
 _PATHS = 40
 _DAY_US = 86_400_000_000
@@ -112,7 +116,7 @@ def _shelf(plan: Plan, count: int) -> Iterator[_Shelf]:
     parties = (PARTY_ID, OTHER_PARTY_ID)
     with running_gateway(folder, cores=plan.cores, parties=parties) as gateway:
         pages.provision(gateway)
-        registered = partner.register(gateway, port=free_ports(1)[0])
+        registered = partner.register(gateway, port=free_ports(1)[0], emsp=EMSP)
         pages.charge(gateway)
         page = pages.gateway_page(gateway, registered, "page_cdrs")
         _await_total(page, pages.CDRS)
@@ -122,12 +126,18 @@ def _shelf(plan: Plan, count: int) -> Iterator[_Shelf]:
     print(f"  {count:,} CDRs, {size_mb:,.0f} MB, filled in {time.monotonic() - started:.0f} s", flush=True)
     with running_gateway(folder, cores=plan.cores, parties=parties) as gateway:
         path, port = page.path.partition("?")[0], urlsplit(gateway.ocpi_url).port or 0
-        of_party = Page(gateway.server, port, path, page.headers)
-        headers = {name: value for name, value in page.headers.items() if not name.startswith("OCPI-to")}
-        of_all = Page(gateway.server, port, path, headers)
+        of_all, of_party, of_drivers, of_both = (
+            Page(gateway.server, port, path, _without(page.headers, *left_out))
+            for left_out in (("OCPI-from", "OCPI-to"), ("OCPI-from",), ("OCPI-to",), ())
+        )
         _await_total(of_all, count)
         _await_total(of_party, count - count // ONE_OF_OTHER_IN)
-        yield _Shelf(count, _choose_kinds(of_all, of_party))
+        _await_total(of_drivers, count - count // ONE_OF_OTHER_DRIVERS_IN)
+        yield _Shelf(count, _choose_kinds(of_all, of_party, of_drivers, of_both))
+
+
+def _without(headers: Mapping[str, str], *beginnings: str) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if not name.startswith(beginnings)}
 
 
 def _await_total(page: Page, count: int) -> None:
@@ -154,13 +164,16 @@ _PLACES: Mapping[str, tuple[float, float]] = {
 }
 
 
-def _choose_kinds(of_all: Page, of_party: Page) -> dict[str, _Kind]:
-    """By an offset of the client's own and by Link, of all our parties and of one, with and without `date_from`."""
+def _choose_kinds(of_all: Page, of_party: Page, of_drivers: Page, of_both: Page) -> dict[str, _Kind]:
+    """By an offset of the client's own and by Link, of all our parties and of one, for all drivers and for those of one
+    party, with and without `date_from`."""
     kinds = _choose_paths(of_all, "", tuple(_PLACES)) | _choose_paths(
         of_all, "from_", ("middle", "last"), has_window=True
     )
     kinds |= _choose_paths(of_party, "party_", ("middle", "last"))
-    return kinds | _choose_paths(of_party, "party_from_", ("middle",), has_window=True)
+    kinds |= _choose_paths(of_party, "party_from_", ("middle",), has_window=True)
+    kinds |= _choose_paths(of_drivers, "drivers_", ("middle", "last"))
+    return kinds | _choose_paths(of_both, "drivers_party_from_", ("middle",), has_window=True)
 
 
 def _choose_paths(page: Page, prefix: str, places: Sequence[str], *, has_window: bool = False) -> dict[str, _Kind]:
@@ -218,14 +231,15 @@ def fill(database: Path, count: int) -> None:
 
 
 def _number(db: sqlite3.Connection) -> None:
-    """Count the CDRs of each party."""
+    """Count the CDRs of each list."""
     insert = insert_row(cdr_numbers)
-    numbers: Counter[str] = Counter()
+    numbers: Counter[tuple[str, ...]] = Counter()
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for owner, party, ordinal, cdr_no in db.execute("SELECT owner, party, ordinal, created_no FROM cdrs"):
-            numbers[party] += 1
-            yield insert.row(owner=owner, party=party, ordinal=ordinal, number=numbers[party], cdr_no=cdr_no)
+            for scope in scopes_of(party, f"{EMSP.country_code}*{_drivers_of(ordinal)}"):
+                numbers[key := tuple(scope.values())] += 1
+                yield insert.row(owner=owner, **scope, ordinal=ordinal, number=numbers[key], cdr_no=cdr_no)
 
     db.executemany(insert.text, list(rows()))
 
@@ -296,6 +310,10 @@ def _copy(
         (changed.get(part) or _shifted(part, shift_days)) if n % 2 else part for n, part in enumerate(template.shown)
     ]
     party_id = PARTY_ID if ordinal % ONE_OF_OTHER_IN else OTHER_PARTY_ID
+
+    def put(parts: Sequence[str]) -> str:
+        return "".join(parts).replace(PARTY_ID, party_id).replace(EMSP.party_id, _drivers_of(ordinal))
+
     cdr = {
         **known,
         "created_no": ordinal,
@@ -304,15 +322,19 @@ def _copy(
         "ordinal": ordinal,
         "party": known["party"].replace(PARTY_ID, party_id),
         "last_updated_us": billed_us,
-        "body": "".join(body).replace(PARTY_ID, party_id),
+        "body": put(body),
         "ended_us": known["ended_us"] + shift_us,
     }
     return cdr, {
         **template.rendering,
         "cdr_no": ordinal,
-        "body": "".join(shown).replace(PARTY_ID, party_id).encode(),
+        "body": put(shown).encode(),
         "shown_us": billed_us + 1_000_000,
     }
+
+
+def _drivers_of(ordinal: int) -> str:
+    return EMSP.party_id if ordinal % ONE_OF_OTHER_DRIVERS_IN else EMSP.others[0]
 
 
 def _stamp(at_us: int) -> str:

@@ -24,13 +24,14 @@ _LAST_UPDATED = "2026-01-05T08:00:00Z"
 
 @dataclass(frozen=True, slots=True)
 class Emsp:
-    """Who it is, the uid of its one token, and the modules that it takes pushes of."""
+    """Who it is, the uid of its one token, the modules that it takes pushes of, and who else is on its platform."""
 
     party_id: str = "FHR"
     name: str = "Fahrstrom"
     country_code: str = "DE"
     token_uid: str = TOKEN_UID
     receives: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +106,10 @@ async def _shake_hands(
                 {
                     "role": "EMSP",
                     "country_code": emsp.country_code,
-                    "party_id": emsp.party_id,
+                    "party_id": party_id,
                     "business_details": {"name": emsp.name},
                 }
+                for party_id in (emsp.party_id, *emsp.others)
             ],
         },
     )
