@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.ports import DropExpired, SaveCdr
 from gateway.store import retention
 from gateway.store.migrations import upgrade
+from gateway.store.sqlite import SqliteStore
+from tests.contract.samples import PARTNER, SetClock, cdr_no
 
 WALKS = retention._WALKS
 STATEMENTS = {
@@ -69,6 +72,17 @@ def test_sessions_that_are_billed_are_not_read_for_those_that_are_not(database: 
     plan = plan_of(database, WALKS[retention.Kept.UNBILLED].slice)
 
     assert any("ix_sessions_unsealed" in step for step in plan), plan
+
+
+async def test_a_bill_that_goes_leaves_no_number_in_any_list(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sqlite3"
+    store = await SqliteStore.open(path, lambda _: None, SetClock())
+    await store.commit([SaveCdr(cdr_no(1)), SaveCdr(cdr_no(2))])
+    await store.commit([DropExpired(retention.Kept.CDR, (PARTNER, 1, "c-1"))])
+    await store.close()
+
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT ordinal FROM cdr_numbers").fetchall() == [(2,)] * 3
 
 
 def test_a_scan_is_seen(database: sqlite3.Connection) -> None:
