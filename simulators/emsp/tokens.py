@@ -12,7 +12,7 @@ from simulators.emsp.peer import Peer, Reply, endpoint_url
 from simulators.emsp.state import Desk, Party
 from simulators.emsp.transport import CREATED
 from simulators.emsp.version import OcpiVersion
-from simulators.emsp.wire import JsonObject, format_datetime
+from simulators.emsp.wire import JsonObject, format_datetime, parse_datetime
 
 KEPT = Rule(
     "tokens.kept",
@@ -61,7 +61,7 @@ class Tokens:
         self.desk.findings.extend(reply.where, self.version.judge("token", reply.data), "$.data")
         theirs: JsonObject = reply.data if isinstance(reply.data, dict) else {}
         for name, value in self.version.render_token(token).items():
-            if theirs.get(name) != value:
+            if not _is_same(name, theirs.get(name), value):
                 seen = f"{theirs.get(name)!r}, pushed {value!r}"
                 self.desk.findings.add(KEPT, reply.where, f"$.data.{name}", seen)
         return theirs
@@ -69,6 +69,16 @@ class Tokens:
     def _url(self, token: JsonObject) -> str:
         owner = (token["country_code"], token["party_id"])
         return endpoint_url(self.desk, "tokens", "RECEIVER", *owner, token["uid"])
+
+
+def _is_same(name: str, theirs: Any, ours: Any) -> bool:
+    """A time may be written in more than one way."""
+    if name != "last_updated" or not isinstance(theirs, str):
+        return bool(theirs == ours)
+    try:
+        return parse_datetime(theirs) == parse_datetime(ours)
+    except ValueError:
+        return False
 
 
 def new_token(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -40,11 +42,14 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str, deadline_s: 
 
 
 def pick_ports(count: int) -> list[int]:
-    """Ports nobody listens on, each test process from a range of its own."""
+    """Ports nobody listens on, each test process from a range of its own; they stay this process's, also against other
+    runs of the tests on this machine."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
     ports: list[int] = []
     while len(ports) < count:
         port = 20_000 + (worker % 10) * 1_000 + next(_counter) % 1_000
+        if not _claim(port):
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -53,6 +58,24 @@ def pick_ports(count: int) -> list[int]:
                 continue
         ports.append(port)
     return ports
+
+
+def _claim(port: int) -> bool:
+    if port in _claims:
+        return True
+    folder = Path(tempfile.gettempdir()) / "gateway-test-ports"
+    folder.mkdir(exist_ok=True)
+    lock = (folder / str(port)).open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return False
+    _claims[port] = lock
+    return True
+
+
+_claims: dict[int, Any] = {}
 
 
 def _count() -> Any:

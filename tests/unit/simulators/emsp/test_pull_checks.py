@@ -292,6 +292,15 @@ async def test_a_token_that_comes_back_different_is_found(cpo: FakeCpo, register
     assert [(f.rule.id, f.path) for f in registered.findings] == [("tokens.kept", "$.data.whitelist")]
 
 
+async def test_a_token_may_come_back_with_its_time_written_otherwise(cpo: FakeCpo, registered: Emsp) -> None:
+    kept = cpo.tokens[CDR_TOKEN["uid"]]
+    kept["last_updated"] = kept["last_updated"].replace(".000Z", "Z").replace("Z", "+00:00")
+
+    await registered.get_token(CDR_TOKEN["uid"])
+
+    assert "tokens.kept" not in {finding.rule.id for finding in registered.findings}
+
+
 async def test_a_patched_token_is_ours_and_theirs(cpo: FakeCpo, registered: Emsp) -> None:
     await registered.patch_token(CDR_TOKEN["uid"], valid=False)
     await registered.get_token(CDR_TOKEN["uid"])
