@@ -15,7 +15,7 @@ import structlog
 
 from gateway.domain.callbacks import Callback, CallbackState
 from gateway.domain.deliveries import Delivery, result_subject
-from gateway.domain.partners import Partner, PartnerStatus
+from gateway.domain.partners import Partner
 from gateway.errors import PartnerError, RevisionConflictError, StoreDownError, WireError
 from gateway.flows.agenda import Agenda
 from gateway.flows.partner_book import PartnerBook
@@ -169,8 +169,7 @@ class Callbacks:
             answered_at=now,
             body=self._writer.render_result(callback, word, message, content),
         )
-        partner = self._partners.find(callback.partner_id)
-        if partner is None or partner.status is not PartnerStatus.REGISTERED:
+        if not self._partners.is_registered(callback.partner_id):
             return [SaveCallback(replace(answered, state=CallbackState.REFUSED))]
         subject = result_subject(callback.id)
         delivery = Delivery(partner_id=callback.partner_id, subject=subject, due_at=now, created_at=now)

@@ -25,7 +25,7 @@ from gateway.domain.deliveries import (
     PartnerAnswer,
     Subject,
 )
-from gateway.domain.partners import Partner, PartnerStatus
+from gateway.domain.partners import Partner
 from gateway.errors import CannotSayError, ConflictError, NotFoundError, StoreDownError
 from gateway.flows.bills_again import list_bills
 from gateway.flows.courier import Courier
@@ -264,7 +264,7 @@ class Deliveries:
         """Begin what is due, a few at once, one alone while the partner is down; and wake up for what is due later."""
         desk.stop_timer()
         is_known = self._desks.get((desk.partner_id, desk.is_of_results)) is desk
-        if not self._is_open or not is_known or not self._may_send(desk.partner_id):
+        if not self._is_open or not is_known or not self._partners.is_registered(desk.partner_id):
             return
         now = self._clock.now()
         if desk.paused_until is None or now >= desk.paused_until:
@@ -283,10 +283,6 @@ class Deliveries:
             task = asyncio.create_task(self._run(desk, lane), name=f"delivery to {desk.partner_id}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-
-    def _may_send(self, partner_id: str) -> bool:
-        partner = self._partners.find(partner_id)
-        return partner is not None and partner.status is PartnerStatus.REGISTERED
 
     async def _run(self, desk: Desk, lane: str) -> None:
         partner_id = desk.partner_id

@@ -8,12 +8,11 @@ from typing import Protocol
 
 import structlog
 
-from gateway.core.visibility import may_use
 from gateway.domain.ids import PartyId
-from gateway.domain.partners import HubClient, Partner, PartnerStatus
+from gateway.domain.partners import HubClient, Partner
 from gateway.errors import ConflictError, NotFoundError
 from gateway.flows.partner_api import Access
-from gateway.flows.partner_book import PartnerBook, find_endpoint
+from gateway.flows.partner_book import PartnerBook, offers
 from gateway.flows.rounds import Rounds
 from gateway.ports import Change, Clock, DeleteHubClient, SaveHubClient, Store
 
@@ -93,5 +92,4 @@ class HubClients:
 
 
 def _has_list(partner: Partner) -> bool:
-    is_there = partner.status is PartnerStatus.REGISTERED and find_endpoint(partner, MODULE, "SENDER") is not None
-    return is_there and may_use(partner, MODULE)
+    return offers(partner, MODULE, "SENDER")

@@ -15,10 +15,9 @@ from typing import Protocol
 import structlog
 
 from gateway.core.authorization import decide_by_answer
-from gateway.core.visibility import may_use
 from gateway.domain.ids import ConnectorKey, PartyId, station_key
 from gateway.domain.locations import EvseStatus
-from gateway.domain.partners import Partner, PartnerStatus
+from gateway.domain.partners import Partner
 from gateway.domain.tokens import (
     Authorization,
     AuthStatus,
@@ -32,7 +31,7 @@ from gateway.errors import ConflictError, PartnerError
 from gateway.flows.masking import mask_uid
 from gateway.flows.memory import Memory
 from gateway.flows.partner_api import Access
-from gateway.flows.partner_book import PartnerBook, find_endpoint
+from gateway.flows.partner_book import PartnerBook, offers
 from gateway.ports import Clock
 
 log = structlog.get_logger(__name__)
@@ -131,7 +130,7 @@ class Inquiries:
 
     def is_live(self, token: Token) -> bool:
         """Is its eMSP registered?  The tokens of one that has left count no more, whatever the store holds."""
-        return self._is_registered(token.partner_id)
+        return self._partners.is_registered(token.partner_id)
 
     def prepare(self, question: Question, shown: Shown) -> Authorization | Inquiry:
         """What was answered before and serves here, what holds where nobody can be asked, or whom to ask."""
@@ -154,7 +153,7 @@ class Inquiries:
             task = self._open[key] = asyncio.get_running_loop().create_task(self._inquire(inquiry))
             task.add_done_callback(lambda _: self._open.pop(key, None))
         outcome = await asyncio.shield(task)
-        if not self._is_registered(outcome.partner.id):
+        if not self._partners.is_registered(outcome.partner.id):
             return Authorization(status=AuthStatus.INVALID, reason=f"{outcome.partner.name} has just left")
         outcome.start_key = inquiry.shown.start_key
         return self._tell(outcome, question, _single(place))
@@ -172,7 +171,7 @@ class Inquiries:
         outcome = self._outcomes.get(_key(question, shown))
         if outcome is None or not (evse_uid is None or not outcome.evse_uids or evse_uid in outcome.evse_uids):
             return None
-        if not self._is_registered(outcome.partner.id):
+        if not self._partners.is_registered(outcome.partner.id):
             return None
         if shown.received_at < outcome.at:
             return outcome
@@ -189,7 +188,7 @@ class Inquiries:
         return [
             each
             for each in self._who_may_know(question)
-            if _can_be_asked(each) and self._partners.is_reachable(each, _receiver(each, question))
+            if offers(each, TOKENS, SENDER) and self._partners.is_reachable(each, _receiver(each, question))
         ]
 
     def _who_may_know(self, question: Question) -> Sequence[Partner]:
@@ -309,10 +308,6 @@ class Inquiries:
         decision = self._tell(outcome, inquiry.question, _single(inquiry.place))
         return outcome.answer is not None and decision.status is AuthStatus.ACCEPTED
 
-    def _is_registered(self, partner_id: str) -> bool:
-        partner = self._partners.find(partner_id)
-        return partner is not None and partner.status is PartnerStatus.REGISTERED
-
     def _may_own(self, partner: Partner, token: Token) -> bool:
         """A partner speaks for its own parties; a hub for any that is not connected to us directly."""
         owner = self._partners.find_by_party(token.party)
@@ -326,11 +321,6 @@ def _key(question: Question, shown: Shown) -> tuple[str, str, str]:
 def _single(place: LocationReferences | None) -> str | None:
     """The EVSE, where there is just one in question."""
     return place.evse_uids[0] if place is not None and len(place.evse_uids) == 1 else None
-
-
-def _can_be_asked(partner: Partner) -> bool:
-    is_there = partner.status is PartnerStatus.REGISTERED and find_endpoint(partner, TOKENS, SENDER) is not None
-    return is_there and may_use(partner, TOKENS)
 
 
 def _receiver(partner: Partner, question: Question) -> PartyId | None:

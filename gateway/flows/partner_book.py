@@ -87,6 +87,10 @@ class PartnerBook:
     def find_client(self, hub_id: str, party: PartyId) -> HubClient | None:
         return find_client(self._clients.get(hub_id, {}).values(), party)
 
+    def is_registered(self, partner_id: str) -> bool:
+        partner = self.find(partner_id)
+        return partner is not None and partner.status is PartnerStatus.REGISTERED
+
     def is_reachable(self, partner: Partner, party: PartyId | None) -> bool:
         """May anything be sent to a party through this partner?  A hub says which of its clients are connected."""
         is_itself = any(role.party == party and role.role == HUB for role in partner.roles)
@@ -141,6 +145,12 @@ def find_endpoint(partner: Partner, identifier: str, role: str | None = None) ->
         if endpoint.identifier == identifier and role in (None, endpoint.role):
             return endpoint.url
     return None
+
+
+def offers(partner: Partner, module: str, role: str) -> bool:
+    """May a partner be called at its interface of this module: is it registered, has one, and a role that uses it?"""
+    is_there = partner.status is PartnerStatus.REGISTERED and find_endpoint(partner, module, role) is not None
+    return is_there and may_use(partner, module)
 
 
 def receiver_modules(partner: Partner) -> frozenset[str]:

@@ -10,12 +10,11 @@ from typing import Protocol
 
 import structlog
 
-from gateway.core.visibility import may_use
 from gateway.domain.partners import Partner, PartnerStatus
 from gateway.domain.tokens import Token
 from gateway.errors import ConflictError, RevisionConflictError
 from gateway.flows.partner_api import Access
-from gateway.flows.partner_book import PartnerBook, find_endpoint
+from gateway.flows.partner_book import PartnerBook, offers
 from gateway.flows.rounds import Rounds
 from gateway.flows.tokens import TokenInbox, TokenKey
 from gateway.ports import Clock, SavePartner, Store
@@ -126,5 +125,4 @@ class TokenPulls:
 
 
 def _is_pulled(partner: Partner) -> bool:
-    is_there = partner.status is PartnerStatus.REGISTERED and find_endpoint(partner, "tokens", "SENDER") is not None
-    return partner.pulls_tokens and is_there and may_use(partner, "tokens")
+    return partner.pulls_tokens and offers(partner, "tokens", "SENDER")
