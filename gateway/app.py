@@ -276,12 +276,10 @@ class Gateway:
             clock=clock,
             ids=ids,
             mailboxes=mailboxes,
-            stations=stations_edge.stations,
-            callbacks=callbacks,
+            desk=desk,
             schedules=schedules,
             rules=profile_rules_of(config),
         )
-        self._stack.push_async_callback(profiles.close)
         flows.events.profile_news.renew = profiles.renew
         retention = Retention(store, memory, clock, retention_rules_of(config))
         self._stack.push_async_callback(retention.close)

@@ -90,8 +90,11 @@ class OrderDesk:
 
     async def send(self, callback: Callback, call: StationCall) -> CallReply:
         """Ask the station, until the result is due."""
-        left_s = (callback.overdue_at - self._clock.now()).total_seconds()
-        return await self.stations.send(callback.station_id, call, timeout_s=max(0.1, left_s))
+        return await self.stations.send(callback.station_id, call, timeout_s=self.left_s(callback))
+
+    def left_s(self, callback: Callback) -> float:
+        """How long a station may still take for its answer."""
+        return max(0.1, (callback.overdue_at - self._clock.now()).total_seconds())
 
     async def finish(self, callback: Callback, word: str, reason: str | None, *more: Change) -> None:
         """The result with the changes that belong to it, which hold also where the result came too late."""
@@ -99,19 +102,24 @@ class OrderDesk:
         if not is_first and more:
             await self._store.commit(more)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Go on without the one who ordered."""
-        task = asyncio.get_running_loop().create_task(self._guard(work))
+    def spawn(self, work: Coroutine[Any, Any, None], **about: Any) -> None:
+        """Go on without the one who ordered; `about` is for the log, should it fail."""
+        task = asyncio.get_running_loop().create_task(self._guard(work, about))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        def forget(_: object) -> None:
+            self._tasks.discard(task)
+            work.close()  # which it is already, unless it was stopped before it began
+
+        task.add_done_callback(forget)
+
+    async def _guard(self, work: Coroutine[Any, Any, None], about: dict[str, Any]) -> None:
         try:
             await work
         except GatewayError as error:
-            log.error("command not ended yet", reason=str(error))  # its deadline ends it
+            log.error("command not ended yet", reason=str(error), **about)  # its deadline ends it
         except Exception:  # root of a task
-            log.exception("command failed")
+            log.exception("command failed", **about)
 
     def find_location(self, asked: Asked, location_id: str) -> Location | None:
         """The location, if this partner sees it, and where it named one of our parties, if it is that one's."""

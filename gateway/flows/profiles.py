@@ -39,11 +39,11 @@ from gateway.domain.profiles import (
 )
 from gateway.domain.sessions import Session
 from gateway.errors import StoreDownError
-from gateway.flows.callbacks import Callbacks
 from gateway.flows.mailbox import Mailboxes
 from gateway.flows.memory import Memory
+from gateway.flows.order_desk import OrderDesk
 from gateway.flows.schedules import Schedules, is_accepted
-from gateway.ports import Change, Clock, DropProfile, Ids, SaveProfile, Stations, Store
+from gateway.ports import Change, Clock, DropProfile, Ids, SaveProfile, Store
 
 log = structlog.get_logger(__name__)
 
@@ -121,8 +121,7 @@ class Profiles:
         clock: Clock,
         ids: Ids,
         mailboxes: Mailboxes,
-        stations: Stations,
-        callbacks: Callbacks,
+        desk: OrderDesk,
         schedules: Schedules,
         rules: ProfileRules,
     ) -> None:
@@ -131,21 +130,13 @@ class Profiles:
         self._clock = clock
         self._ids = ids
         self._mailboxes = mailboxes
-        self._stations = stations
-        self._callbacks = callbacks
+        self._desk = desk
         self._schedules = schedules
         self._rules = rules
         self._asked_at: dict[str, deque[datetime]] = {}
         self._limits: dict[str, tuple[datetime | None, ProfileLimits]] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._swept_at: datetime | None = None
-
-    async def close(self) -> None:
-        """Ask no station any more; what is open then is ended after the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # --- what partners ask -----------------------------------------------------------------------------------------
 
@@ -175,7 +166,7 @@ class Profiles:
         find_own_fault: Callable[[], str | None] = lambda: None,
         profile: ChargingProfile | None = None,
     ) -> ProfileAnswer:
-        self._callbacks.check_response_url(asked.partner, asked.response_url)
+        self._desk.callbacks.check_response_url(asked.partner, asked.response_url)
         session = self._memory.sessions.get(asked.session_id)
         place = self._find_place(session)
         refusal = self._decide(asked, session, place, profile) or _rejected(find_own_fault())
@@ -185,15 +176,15 @@ class Profiles:
         if refusal is not None or session is None or place is None:
             return self._refuse(asked, kind, refusal)
         order = _Order(callback=self._open(asked, kind, session, place), session=session, place=place)
-        await self._callbacks.open(order.callback)
-        self._go(self._guard(order, run), f"{kind} of {session.id}")
+        await self._desk.callbacks.open(order.callback)
+        self._desk.spawn(self._run(order, run), callback_id=order.callback.id, kind=kind)
         return ProfileAnswer(response=ProfileResponse.ACCEPTED, timeout_s=self._rules.timeout_s)
 
     def _decide(
         self, asked: ProfileAsked, session: Session | None, place: Place | None, profile: ChargingProfile | None
     ) -> Refusal | None:
         """What can be said without asking the station."""
-        connection = None if session is None else self._stations.find_connection(session.key.station_id)
+        connection = None if session is None else self._desk.stations.find_connection(session.key.station_id)
         refusal = decide_request(
             session if place is not None else None,
             asked.partner.id,
@@ -236,31 +227,30 @@ class Profiles:
         limits = await self._load_limits(session.key.station_id)
         breach = find_breach(profile, limits, self._count_others(session))
         if breach is not None:
-            await self._callbacks.finish(callback.id, ProfileResult.REJECTED, message=breach)
+            await self._desk.callbacks.finish(callback.id, ProfileResult.REJECTED, message=breach)
             return
-        reply = await self._send_set(session, profile, limits, self._left_s(callback))
+        reply = await self._send_set(session, profile, limits, self._desk.left_s(callback))
         if not is_accepted(reply):
-            await self._callbacks.finish(callback.id, ProfileResult.REJECTED, message=_reason(reply))
+            await self._desk.callbacks.finish(callback.id, ProfileResult.REJECTED, message=_reason(reply))
             return
         await self._settle(order, ProfileResult.ACCEPTED, [_save(session, callback.partner_id, profile, self._clock)])
 
     async def _get(self, order: _Order, duration_s: int) -> None:
         session, callback = order.session, order.callback
-        reply = await self._schedules.ask(session, duration_s, timeout_s=self._left_s(callback))
+        reply = await self._schedules.ask(session, duration_s, timeout_s=self._desk.left_s(callback))
         if not is_accepted(reply):
-            await self._callbacks.finish(callback.id, ProfileResult.REJECTED, message=_reason(reply))
+            await self._desk.callbacks.finish(callback.id, ProfileResult.REJECTED, message=_reason(reply))
             return
         active: ActiveProfile = self._schedules.read(session, order.place, reply, duration_s)
-        await self._callbacks.finish(callback.id, ProfileResult.ACCEPTED, content=active)
+        await self._desk.callbacks.finish(callback.id, ProfileResult.ACCEPTED, content=active)
 
     async def _clear(self, order: _Order) -> None:
         """What the station does not know (any more) is not there: OCPI has a word for that."""
         session, callback = order.session, order.callback
-        call = ClearProfileCall(profile_id=profile_id_of(session))
-        reply = await self._stations.send(session.key.station_id, call, timeout_s=self._left_s(callback))
+        reply = await self._desk.send(callback, ClearProfileCall(profile_id=profile_id_of(session)))
         is_unknown = reply.outcome is CallOutcomeKind.ANSWERED and reply.status == UNKNOWN_PROFILE
         if not is_accepted(reply) and not is_unknown:
-            await self._callbacks.finish(callback.id, ProfileResult.REJECTED, message=_reason(reply))
+            await self._desk.callbacks.finish(callback.id, ProfileResult.REJECTED, message=_reason(reply))
             return
         known = self._memory.profiles.get(session.id)
         is_set = known is not None and known.profile is not None
@@ -272,26 +262,23 @@ class Profiles:
 
         async def finish() -> None:
             goes_on = _is_under_way(self._memory.sessions.get(order.session.id))
-            await self._callbacks.finish(order.callback.id, result, more=more if goes_on else ())
+            await self._desk.callbacks.finish(order.callback.id, result, more=more if goes_on else ())
 
         await self._mailboxes.run(order.session.key.station_id, finish)
 
     def renew(self, session_id: str) -> None:
         """Send a session's profile to its station once more: its car has asked for one, or plans to go beyond it
         (OCPP 2.0.1 K15.FR.07, K16)."""
-        self._go(self._renew(session_id), f"renewal of the profile of {session_id}")
+        self._desk.spawn(self._renew(session_id), session_id=session_id, kind="renewal of a profile")
 
     async def _renew(self, session_id: str) -> None:
-        try:
-            async with self._turn(session_id):
-                session, known = self._memory.sessions.get(session_id), self._memory.profiles.get(session_id)
-                if session is None or not _is_under_way(session) or known is None or known.profile is None:
-                    return
-                limits = await self._load_limits(session.key.station_id)
-                reply = await self._send_set(session, known.profile, limits, self._rules.timeout_s)
-            log.info("profile sent again", session_id=session_id, is_accepted=is_accepted(reply), reason=_reason(reply))
-        except Exception:  # root of a task
-            log.exception("profile not sent again", session_id=session_id)
+        async with self._turn(session_id):
+            session, known = self._memory.sessions.get(session_id), self._memory.profiles.get(session_id)
+            if session is None or not _is_under_way(session) or known is None or known.profile is None:
+                return
+            limits = await self._load_limits(session.key.station_id)
+            reply = await self._send_set(session, known.profile, limits, self._rules.timeout_s)
+        log.info("profile sent again", session_id=session_id, is_accepted=is_accepted(reply), reason=_reason(reply))
 
     async def _send_set(
         self, session: Session, profile: ChargingProfile, limits: ProfileLimits, timeout_s: float
@@ -305,7 +292,7 @@ class Profiles:
             stack_level=find_stack_level(self._rules.stack_level, limits),
             profile=profile,
         )
-        return await self._stations.send(session.key.station_id, call, timeout_s=timeout_s)
+        return await self._desk.stations.send(session.key.station_id, call, timeout_s=timeout_s)
 
     # --- what stations can take ------------------------------------------------------------------------------------
 
@@ -322,7 +309,7 @@ class Profiles:
         if limits is not None:
             return limits
         station = self._memory.find_station(station_id)
-        reply = await self._stations.send(station_id, GetProfileLimitsCall(), timeout_s=LIMITS_TIMEOUT_S)
+        reply = await self._desk.stations.send(station_id, GetProfileLimitsCall(), timeout_s=LIMITS_TIMEOUT_S)
         limits = reply.limits or ProfileLimits()
         if reply.outcome in (CallOutcomeKind.ANSWERED, CallOutcomeKind.CALL_ERROR) and station is not None:
             self._limits[station_key(station_id)] = (station.last_boot_at, limits)
@@ -354,7 +341,7 @@ class Profiles:
             if not _is_under_way(self._memory.sessions.get(session_id))
         ]
         if over:
-            self._go(self._drop(over), "profiles that are over")
+            self._desk.spawn(self._drop(over))
 
     async def _drop(self, over: Sequence[DropProfile]) -> None:
         try:
@@ -373,9 +360,6 @@ class Profiles:
         asked_at.append(now)
         return True
 
-    def _left_s(self, callback: Callback) -> float:
-        return max(0.1, (callback.overdue_at - self._clock.now()).total_seconds())
-
     # --- parts -----------------------------------------------------------------------------------------------------
 
     def _find_place(self, session: Session | None) -> Place | None:
@@ -384,24 +368,14 @@ class Profiles:
             return None
         return self._memory.find_place(session.key) or session.terms.place
 
-    def _go(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def _turn(self, session_id: str) -> asyncio.Lock:
         """What is asked of one session goes to its station in the order in which it was asked."""
         return self._turns.setdefault(session_id, asyncio.Lock())
 
-    async def _guard(self, order: _Order, run: Run) -> None:
-        try:
-            async with self._turn(order.session.id):
-                if self._callbacks.find_open(order.callback.id) is not None:  # else its deadline has passed
-                    await run(order)
-        except StoreDownError as error:  # it ends by its deadline
-            log.error("result not fixed", callback_id=order.callback.id, reason=str(error))
-        except Exception:  # root of a task
-            log.exception("profile request broke", callback_id=order.callback.id, kind=order.callback.kind)
+    async def _run(self, order: _Order, run: Run) -> None:
+        async with self._turn(order.session.id):
+            if self._desk.callbacks.find_open(order.callback.id) is not None:  # else its deadline has passed
+                await run(order)
 
 
 def _rejected(reason: str | None) -> Refusal | None:

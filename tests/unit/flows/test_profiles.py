@@ -29,6 +29,7 @@ from gateway.domain.profiles import (
 )
 from gateway.errors import WireError
 from gateway.flows.callbacks import Callbacks
+from gateway.flows.order_desk import OrderDesk
 from gateway.flows.profiles import ProfileAnswer, ProfileAsked, ProfileRules, Profiles
 from gateway.flows.schedules import Schedules
 from gateway.ports import Change, SaveLocation, SavePartner, SaveProfile
@@ -71,14 +72,22 @@ class Smart(Stage):
         self.callbacks = Callbacks(
             store=store, partners=self.partners, writer=Writer(), clock=self.clock, check_url=lambda url: None
         )
+        self.desk = OrderDesk(
+            store=store,
+            memory=self.memory,
+            stations=self.stations,
+            callbacks=self.callbacks,
+            clock=self.clock,
+            ids=self.ids,
+            timeout_s=RULES.timeout_s,
+        )
         self.profiles = Profiles(
             store=store,
             memory=self.memory,
             clock=self.clock,
             ids=self.ids,
             mailboxes=self.mailboxes,
-            stations=self.stations,
-            callbacks=self.callbacks,
+            desk=self.desk,
             schedules=Schedules(self.memory, self.stations, self.clock),
             rules=RULES,
         )
@@ -86,7 +95,7 @@ class Smart(Stage):
         await self.callbacks.begin()
 
     async def close(self) -> None:
-        await self.profiles.close()
+        await self.desk.stop()
         assert self.callbacks is not None
         await self.callbacks.stop()
         await super().close()
@@ -112,8 +121,8 @@ class Smart(Stage):
 
     async def results(self) -> list[tuple[str, str | None]]:
         """What was asked with its result, the oldest first, once all of it has one."""
-        while self.profiles._tasks:
-            await asyncio.gather(*self.profiles._tasks)
+        while self.desk._tasks:
+            await asyncio.gather(*self.desk._tasks)
         found = await self.store.real.list_callbacks(limit=100)
         return [(callback.kind.value, callback.result) for callback in reversed(found)]
 
