@@ -71,11 +71,6 @@ def is_new(ledger: Ledger, fact: Fact) -> bool:
     return fact.at > ledger.last_at and is_dated(fact)
 
 
-def begin_ledger(fact: Fact, cuts: Cuts = NO_CUTS) -> Ledger:
-    """The ledger of a session whose first known fact this is, whatever its kind: a station may tell the end first."""
-    return fold_facts((fact,), cuts=cuts)
-
-
 def extend_ledger(ledger: Ledger, fact: Fact, cuts: Cuts = NO_CUTS) -> Ledger:
     """One step; the fact must be in order (`is_in_order`), and name no driver where none was known.
 

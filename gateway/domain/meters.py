@@ -10,7 +10,6 @@ from typing import Any, Final, overload
 from gateway.domain.quick import quick
 
 ENERGY_IMPORT = "Energy.Active.Import.Register"
-POWER_IMPORT = "Power.Active.Import"
 
 _MAX_DIGITS: Final = 64
 _LEAST_EXPONENT: Final = -20

@@ -14,9 +14,6 @@ class Price:
     with_taxes: Decimal | None = None
 
 
-FREE = Price(before_taxes=ZERO, with_taxes=ZERO)
-
-
 def add_prices(left: Price, right: Price) -> Price:
     """The sum; the sum with taxes is known only where both are."""
     with_taxes = None if left.with_taxes is None or right.with_taxes is None else left.with_taxes + right.with_taxes

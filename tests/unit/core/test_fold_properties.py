@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.core.cdrs import decide_cdr
 from gateway.core.cuts import compile_cuts
-from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order
+from gateway.core.sessions import extend_ledger, fold_facts, is_in_order
 from gateway.domain.cdrs import Cdr
 from gateway.domain.meters import Reading
 from gateway.domain.sessions import ChargingState, Fact, Ledger, Period
@@ -145,7 +145,7 @@ def test_steps_and_folds_agree_under_any_tariff_whenever_the_driver_is_known(
     if is_numbered:
         facts = [replace(fact, seq_no=no) for no, fact in enumerate(facts)]
     cuts = compile_cuts((of,), AMSTERDAM)
-    ledger, driver = begin_ledger(facts[0], cuts), facts[0].id_token
+    ledger, driver = fold_facts(facts[:1], cuts=cuts), facts[0].id_token
     for count, fact in enumerate(facts[1:], start=2):
         if driver is fact.id_token and is_in_order(ledger, fact):
             ledger = extend_ledger(ledger, fact, cuts)

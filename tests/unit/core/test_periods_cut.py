@@ -13,7 +13,7 @@ from gateway.core.cdrs import circumstances_of, price_cuts_of, stretches_of
 from gateway.core.cuts import NO_CUTS
 from gateway.core.pieces import compile_rules
 from gateway.core.pricing import price_stretches
-from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order
+from gateway.core.sessions import extend_ledger, fold_facts, is_in_order
 from gateway.domain.bills import Stretch
 from gateway.domain.sessions import ChargingState, Fact, Phase, Terms
 from gateway.domain.tariffs import Tariff, TariffElement
@@ -191,7 +191,7 @@ def test_step_by_step_and_all_at_once_give_the_same(
 ) -> None:
     cuts = price_cuts_of(Terms(place=PLACE, tariff=restricted(made)))
     minute, wh, facts = 0, 1000, [START]
-    ledger = begin_ledger(START, cuts)
+    ledger = fold_facts((START,), cuts=cuts)
     for minutes, said in told:
         minute += minutes
         wh += said if isinstance(said, int) else 0

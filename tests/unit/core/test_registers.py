@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order
+from gateway.core.sessions import extend_ledger, fold_facts, is_in_order
 from gateway.domain.sessions import Fact, Ledger
 from tests.unit.core.test_sessions import START, metered, reading, stop
 
@@ -164,7 +164,7 @@ def test_registers_that_take_turns_never_jump_and_end_at_the_truth(
 @given(tellings())
 def test_steps_over_several_registers_give_the_ledger_of_a_fold(telling: tuple[list[Fact], list[int]]) -> None:
     facts, _ = telling
-    ledger = begin_ledger(facts[0])
+    ledger = fold_facts(facts[:1])
     for fact in facts[1:]:
         assert is_in_order(ledger, fact)
         ledger = extend_ledger(ledger, fact)

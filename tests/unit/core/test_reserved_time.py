@@ -15,7 +15,7 @@ from gateway.core.doubts import DoubtRules, find_doubts
 from gateway.core.explanations import explain_cdr
 from gateway.core.provenance import RESERVATION_BEGINS, SESSION_BEGINS, tell_session
 from gateway.core.reports import unbilled_of
-from gateway.core.sessions import begin_ledger, extend_ledger, fold_facts, is_in_order
+from gateway.core.sessions import extend_ledger, fold_facts, is_in_order
 from gateway.domain.cdrs import Cdr, Correction
 from gateway.domain.sessions import Fact, FactKind, Period, Phase, ReservationEnd, Session, Terms
 from gateway.domain.tariffs import Tariff
@@ -184,7 +184,7 @@ def test_a_reservation_changes_nothing_but_the_beginning_and_steps_agree_with_fo
 ) -> None:
     cuts = compile_cuts((of,), AMSTERDAM)
     told = [made(minute), *([over(minute + 5)] if is_over else [])]
-    ledger = begin_ledger(told[0], cuts)
+    ledger = fold_facts(told[:1], cuts=cuts)
     for count, fact in enumerate(facts, start=1):
         if is_in_order(ledger, fact):
             ledger = extend_ledger(ledger, fact, cuts)

@@ -1,7 +1,7 @@
 from dataclasses import replace
 from typing import Any
 
-from gateway.core.sessions import begin_ledger
+from gateway.core.sessions import fold_facts
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import EvseStatus
 from gateway.domain.sessions import Session, SessionStatus
@@ -29,7 +29,7 @@ SESSION = Session(
     transaction_id="1",
     start_key="k1",
     status=SessionStatus.ACTIVE,
-    ledger=begin_ledger(START),
+    ledger=fold_facts((START,)),
     last_updated=NOON,
 )
 STATUS = ConnectorStatus(key=KEY, state=ConnectorState.AVAILABLE, at=NOON, received_at=NOON)
