@@ -1,6 +1,5 @@
 """What a session costs so far, for those who watch it run."""
 
-from datetime import datetime, timedelta
 from decimal import Decimal
 
 from gateway.core.cdrs import bill_session, find_waiver, places_of
@@ -28,38 +27,3 @@ def find_cost(session: Session) -> Totals | None:
     except UnpriceableError:
         return None
     return None if session.is_open and totals.cost.before_taxes == Decimal(0) else totals
-
-
-class CostsTold:
-    """What stations that show the cost to the driver are told of it, in the answers to their transaction's events.
-
-    OCPP 2.0.1 I02.FR.01, I03.FR.02: the running cost at intervals, the final one at the end, with taxes.
-    """
-
-    def __init__(self, interval_s: int) -> None:
-        """`interval_s` between two running costs of a session; 0: the final cost only; negative: none."""
-        self._interval = None if interval_s < 0 else timedelta(seconds=interval_s)
-        self._due: dict[str, datetime] = {}
-
-    def find_due(self, session: Session, now: datetime) -> Decimal | None:
-        """The cost to tell now; None where it is too early, or not known with its taxes.
-
-        A transaction of which messages are missing has no final cost yet.
-        """
-        if self._interval is None:
-            return None
-        if session.ledger.ended_at is not None:
-            self.forget(session.id)
-            return None if session.ledger.has_gap else _with_taxes(find_cost(session))
-        due_at = self._due.get(session.id)
-        if not self._interval or (due_at is not None and now < due_at):
-            return None
-        self._due[session.id] = now + self._interval
-        return _with_taxes(find_cost(session))
-
-    def forget(self, session_id: str) -> None:
-        self._due.pop(session_id, None)
-
-
-def _with_taxes(totals: Totals | None) -> Decimal | None:
-    return None if totals is None else totals.cost.with_taxes

@@ -25,8 +25,8 @@ from gateway.flows.authorization import Authorizer
 from gateway.flows.expected import AllExpected, Expectations, Expected
 from gateway.flows.inquiries import Inquiry, Shown
 from gateway.flows.memory import Memory
-from gateway.flows.session_costs import CostsTold
 from gateway.flows.session_terms import SealRules, SessionTerms, tells_place
+from gateway.flows.transaction_answers import CostsTold, Saving
 from gateway.ports import Change, Clock, Ids, SaveLateFact, SaveSession, Store
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ REPLAYED = timedelta(seconds=10)
 
 _with_ledger = copier(Session, Session, "ledger")
 _BEGIN_OR_END = (FactKind.STARTED, FactKind.ENDED)
-_save_session, _answer = quick(SaveSession), quick(TransactionAnswer)
+_save_session = quick(SaveSession)
 
 
 class Transactions:
@@ -68,7 +68,7 @@ class Transactions:
             if step is None:
                 return await self._take(event)
             await self._store.commit((step,))
-            return self._answer_with_cost(event, step.session)
+            return self._costs.answer(step.session, event.seq_no, event.receipt.received_at)
         except (RevisionConflictError, ConflictError):
             # The store knows better than memory, or what a cancelled job had written is stored by now: once more.
             session = await self._find(event)
@@ -86,11 +86,9 @@ class Transactions:
         if step is None:
             return False
 
-        def finish(error: Exception | None) -> None:
-            then(self._answer_with_cost(event, step.session) if error is None else error)
-
+        saving = Saving(self._costs, step.session, event, then)
         try:
-            self._store.commit_then((step,), finish)
+            self._store.commit_then((step,), saving.on_saved)
         except StoreDownError:
             return False
         return True
@@ -282,12 +280,7 @@ class Transactions:
         saved = await self._save(session, changed, fact, self._changes_on_use(expected, session))
         if isinstance(verdict, Inquiry):
             authorization = await self._ask(session.id, event, verdict)
-        return replace(self._answer_with_cost(event, saved), authorization=authorization)
-
-    def _answer_with_cost(self, event: TransactionReported, session: Session) -> TransactionAnswer:
-        """Only numbered events have a place for the cost in their answers."""
-        cost = None if event.seq_no is None else self._costs.find_due(session, event.receipt.received_at)
-        return _answer(transaction_id=session.transaction_id, cost=cost)
+        return replace(self._costs.answer(saved, event.seq_no, event.receipt.received_at), authorization=authorization)
 
     async def cut_anew(self, session: Session, before: Terms, *facts: Fact) -> Session:
         """The session under terms other than those `before`: folded anew where its price changes elsewhere now.
@@ -358,7 +351,9 @@ class Transactions:
             ]
         )
         log.info("transaction expected", session_id=adopted.id, transaction_id=transaction_id, taken_over=session.id)
-        return replace(self._answer_with_cost(event, adopted), authorization=authorization)
+        return replace(
+            self._costs.answer(adopted, event.seq_no, event.receipt.received_at), authorization=authorization
+        )
 
     # --- the driver's card ---------------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from math import inf
@@ -14,56 +13,31 @@ from typing import Any, Final
 import structlog
 from websockets.exceptions import ConnectionClosed
 
+from gateway.domain.events import TransactionAnswer
 from gateway.domain.stations import Admission
 from gateway.errors import StoreDownError, StoreFullError
-from gateway.flows.mailbox import Job, Mailboxes, Step, in_task
+from gateway.flows.mailbox import Job, Step, in_task
 from gateway.ocpp import frames
 from gateway.ocpp.calls import OutgoingCalls
+from gateway.ocpp.closing import GOING_AWAY, INTERNAL_ERROR, TRY_AGAIN_LATER, UNSUPPORTED_DATA, cut_reason, tell_end
 from gateway.ocpp.frames import Call, Fault, Send
+from gateway.ocpp.house import House
 from gateway.ocpp.liveness import Liveness, Sign
-from gateway.ocpp.message import Seat, Stories
+from gateway.ocpp.message import Render, Seat
 from gateway.ocpp.rpc import Connection, FrameRefused, LateReply, OutgoingCall, ReplyReceived
-from gateway.ocpp.service import BOOT, Service
-from gateway.ocpp.settings import Settings
+from gateway.ocpp.service import BOOT
 from gateway.ocpp.station_socket import StationSocket, decode_text
 from gateway.ocpp.validation import Problem
 from gateway.ocpp.version import Metering, Version
 from gateway.ops.failpoints import failpoint
-from gateway.ports import CallOutcome, Clock, ConnectionInfo, Trace
+from gateway.ports import CallOutcome, ConnectionInfo
 
 log = structlog.get_logger(__name__)
 
-GOING_AWAY: Final = 1001
-PROTOCOL_ERROR: Final = 1002
-UNSUPPORTED_DATA: Final = 1003
-INTERNAL_ERROR: Final = 1011
-TRY_AGAIN_LATER: Final = 1013
-_MAX_REASON_BYTES: Final = 123  # RFC 6455 5.5
-_FAULTY_CLOSES: Final = frozenset({PROTOCOL_ERROR, UNSUPPORTED_DATA, 1007, 1009})
 _FULL_STORE_WAITS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 
 
-@dataclass(slots=True, kw_only=True)
-class House:
-    """What all connections share.  Until `shut_until` (monotonic) the store is taken to be down: nobody is let in."""
-
-    service: Service
-    stories: Stories
-    mailboxes: Mailboxes
-    clock: Clock
-    trace: Trace
-    settings: Settings
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    shut_until: float = 0.0
-
-    def shut(self) -> None:
-        self.shut_until = monotonic() + self.settings.shut_s
-
-    def keep(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something that outlives the connection it is about."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+Rest = Coroutine[Any, Any, None] | None
 
 
 class Link:
@@ -204,24 +178,25 @@ class Link:
         """Serve a call; almost every one takes a single step, without a coroutine."""
         if self._is_closing or self._rpc.find_answer(call.id, text, monotonic()) is not None:
             return self._serve(call, text, received_at)
-        step = Step()
+        report = self._house.service.read_report(self.version, self.seat, call, text, received_at)
+        if report is not None:
+            event, render = report
+            reported = Reported(self, call.id, text, received_at, render)
+            if self._house.stories.begin_transaction(event, reported.on_saved):
+                return reported
+        return self._serve(call, text, received_at)
 
-        def finish(answer: bytes | Exception) -> None:
-            rest = None
-            try:
-                if isinstance(answer, bytes):
-                    self._rpc.keep_answer(call.id, text, answer, monotonic())
-                if isinstance(answer, Exception) or not self._send(answer):
-                    rest = self._serve(call, text, received_at)  # once more, with patience
-                    return
+    def answer_report(self, call_id: str, text: str, received_at: datetime, answer: bytes | None) -> Rest:
+        """Answer what was saved in a single step (None: it was not); what is left to do, if that does not end it."""
+        if answer is not None:
+            self._rpc.keep_answer(call_id, text, answer, monotonic())
+            if self._send(answer):
                 failpoint("after-answer")
                 self._make_room()
-            finally:
-                step.end(rest)
-
-        if self._house.service.begin(self.version, self.seat, call, text, received_at, finish):
-            return step
-        return self._serve(call, text, received_at)
+                return None
+        again = frames.parse_frame(text)
+        assert isinstance(again, Call)
+        return self._serve(again, text, received_at)
 
     async def _serve(self, call: Call, text: str, received_at: datetime, *, is_answered: bool = True) -> None:
         try:
@@ -416,7 +391,7 @@ class Link:
         """Close the connection; calls that wait for it fail at once."""
         self._is_closing = True
         self._calls.fail_all(reason)
-        await self.socket.close(code, reason.encode()[:_MAX_REASON_BYTES].decode("utf-8", "ignore"))
+        await self.socket.close(code, cut_reason(reason))
 
     def close_soon(self, code: int, reason: str) -> None:
         """As close(), without waiting for the other side."""
@@ -464,9 +439,8 @@ class Link:
             task.cancel()
 
     def _trace_end(self, closed: ConnectionClosed) -> None:
-        frame = closed.sent or closed.rcvd if not closed.rcvd_then_sent else closed.rcvd
-        text = "connection lost" if frame is None else f"connection closed: {frame.code} {frame.reason}".rstrip()
-        if frame is not None and frame.code in _FAULTY_CLOSES and not self._is_closing:
+        text, is_faulty = tell_end(closed)
+        if is_faulty and not self._is_closing:
             self._house.trace.event(self.station_id, "closed", text)
         else:
             self._house.trace.frame(self.station_id, "event", text)
@@ -489,3 +463,32 @@ class Link:
 
 async def _do_nothing() -> None:
     """What was posted before it has been done when it is."""
+
+
+class Reported(Step):
+    """A report that is being saved, on its way to its answer.
+
+    It holds no more than that takes: while it waits hundreds of others come in, and whatever they all hold leaves no
+    room for the rest in the processor's cache.
+    """
+
+    __slots__ = ("_call_id", "_link", "_received_at", "_render", "_text")
+
+    def __init__(self, link: Link, call_id: str, text: str, received_at: datetime, render: Render) -> None:
+        super().__init__()
+        self._link = link
+        self._call_id = call_id
+        self._text = text
+        self._received_at = received_at
+        self._render = render
+
+    def on_saved(self, answer: TransactionAnswer | Exception) -> None:
+        frame, rest = None, None
+        try:
+            if not isinstance(answer, Exception):
+                result = self._render(answer)
+                call_id = self._call_id
+                frame = frames.render_result(call_id, result) if result else frames.render_empty_result(call_id)
+            rest = self._link.answer_report(self._call_id, self._text, self._received_at, frame)
+        finally:
+            self.end(rest)

@@ -141,13 +141,16 @@ Handler = Callable[[Message, Stories], Awaitable[dict[str, Any] | None]]
 """Serves one action; returns the payload of the answer, None for the empty one.  Raises WireError, StoreDownError."""
 
 
+Render = Callable[[TransactionAnswer], dict[str, Any] | None]
+"""The payload of the answer to a report, None for the empty one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """An action that reports of a transaction, in its two halves: `parse` raises WireError; `render` gives the payload
-    of the answer, None for the empty one."""
+    """An action that reports of a transaction, in its two halves; `parse` raises WireError."""
 
     parse: Callable[[Message], TransactionReported]
-    render: Callable[[TransactionAnswer], dict[str, Any] | None]
+    render: Render
 
     async def serve(self, message: Message, stories: Stories) -> dict[str, Any] | None:
         """The whole, as a Handler."""

@@ -8,7 +8,8 @@ from gateway.domain.calls import CallOutcomeKind, CallReply, StationCall
 from gateway.domain.ids import station_key
 from gateway.errors import CannotSayError
 from gateway.ocpp.calls import OFFLINE
-from gateway.ocpp.link import GOING_AWAY, Link
+from gateway.ocpp.closing import GOING_AWAY
+from gateway.ocpp.link import Link
 from gateway.ocpp.replies import read_reply
 from gateway.ops.failpoints import failpoint
 from gateway.ports import CallOutcome, ConnectionInfo

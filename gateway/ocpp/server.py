@@ -19,7 +19,9 @@ from websockets.typing import Subprotocol
 from gateway.domain.events import Admitted, HandshakeAsked, Refused
 from gateway.errors import StoreDownError
 from gateway.flows.mailbox import Mailboxes
-from gateway.ocpp.link import PROTOCOL_ERROR, House, Link
+from gateway.ocpp.closing import PROTOCOL_ERROR
+from gateway.ocpp.house import House
+from gateway.ocpp.link import Link
 from gateway.ocpp.message import Stories
 from gateway.ocpp.registry import Registry
 from gateway.ocpp.security import BadIdentityError, parse_basic, parse_identity

@@ -1,15 +1,14 @@
 """A station's call becomes an answer: is it known, may it be served, can it be read, what follows."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from gateway.domain.events import MessageQuarantined, TransactionAnswer
+from gateway.domain.events import MessageQuarantined, TransactionReported
 from gateway.domain.stations import Admission, Deviation
 from gateway.errors import WireError
 from gateway.ocpp import frames
 from gateway.ocpp.frames import Call, Fault
-from gateway.ocpp.message import Message, Seat, Stories, make_receipt
+from gateway.ocpp.message import Message, Render, Seat, Stories, make_receipt
 from gateway.ocpp.settings import Settings
 from gateway.ocpp.validation import Problem, Unfit, mend
 from gateway.ocpp.version import Version
@@ -59,38 +58,20 @@ class Service:
             await self.note(seat, action, problem, received_at)
         return frames.render_result(call.id, result) if result else frames.render_empty_result(call.id)
 
-    def begin(
-        self,
-        version: Version,
-        seat: Seat,
-        call: Call,
-        text: str,
-        received_at: datetime,
-        then: Callable[[bytes | Exception], None],
-    ) -> bool:
-        """As `answer`, where the call is a report that takes one commit and no more; else False, and nothing is done.
-
-        `then` gets the frame, or why there is none.
-        """
+    def read_report(
+        self, version: Version, seat: Seat, call: Call, text: str, received_at: datetime
+    ) -> tuple[TransactionReported, Render] | None:
+        """What a call reports of a transaction, and how to render the answer; None for whatever takes a closer look."""
         report = version.reports.get(call.action)
         if report is None or self._stories.admission_of(seat.station_id) is not Admission.ACCEPTED:
-            return False
+            return None
         if not version.schemas.requests[call.action].is_valid(call.payload):
-            return False
-        message = Message(seat, received_at, call.id, call.action, call.payload, text)
+            return None
         try:
-            event = report.parse(message)
+            event = report.parse(Message(seat, received_at, call.id, call.action, call.payload, text))
         except WireError:
-            return False
-
-        def finish(answer: TransactionAnswer | Exception) -> None:
-            if isinstance(answer, Exception):
-                then(answer)
-                return
-            result = report.render(answer)
-            then(frames.render_result(call.id, result) if result else frames.render_empty_result(call.id))
-
-        return self._stories.begin_transaction(event, finish)
+            return None
+        return event, report.render
 
     async def answer_unusable(
         self,
