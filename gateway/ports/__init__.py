@@ -185,7 +185,8 @@ class CdrRow:
 
 
 class Store(Protocol):
-    """The one place where facts live.  `commit` returns the stamped changes once they are durable.
+    """The one place where facts live.  `commit` returns the stamped changes once they are durable, those of sessions
+    without their facts.
 
     `bulk` Works (pulls, imports) let the others pass, and long ones are committed in slices, each all or none.
     Raises of `commit`: RevisionConflictError, ConflictError, StoreDownError, StoreFullError.

@@ -42,13 +42,19 @@ StoreChange = Change | cdrs.KeepCdrRenderings | counters.ReserveNumbers
 
 
 def prepare_work(work: Sequence[StoreChange]) -> tuple[list[Prepared], int]:
-    """Render a Work; returns what to apply and its size in bytes."""
+    """Render a Work; returns what to apply and its size in bytes.
+
+    Facts are let go of once they are rendered: what the many Works that wait for a commit hold crowds the processor's
+    cache.
+    """
     prepared = []
     size = ROW_BYTES * len(work)
     for change in work:
         prepare, apply = _KINDS[type(change)]
         parts, more = prepare(change)
         size += more
+        if type(change) is ports.SaveSession:
+            change = sessions.without_facts(change)
         prepared.append((apply, change, parts))
     return prepared, size
 

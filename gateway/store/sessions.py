@@ -108,6 +108,11 @@ def prepare_session(change: SaveSession) -> tuple[Prepared, int]:
     return (ledger, terms, fact, more), size + len(terms) + sum(ROW_BYTES + len(one[2]) for one in more)
 
 
+def without_facts(change: SaveSession) -> SaveSession:
+    """What is left to tell of a change whose facts are rendered."""
+    return change if change.fact is None else _save(change.session, change.write_terms)
+
+
 def apply_session(tx: Transaction, change: SaveSession, prepared: Prepared) -> SaveSession:
     """Insert or update, and append the fact.  Raises ConflictError and RevisionConflictError."""
     session = change.session
@@ -128,7 +133,7 @@ def apply_session(tx: Transaction, change: SaveSession, prepared: Prepared) -> S
             _update(tx, saved, ledger, terms)
     if fact is not None:
         append_fact(tx, fact_no, saved.created_no, session.last_fact_no, fact)
-    return _save(saved, change.write_terms, change.fact)
+    return _save(saved, change.write_terms)
 
 
 def _apply_takeover(tx: Transaction, change: SaveSession, prepared: Prepared) -> SaveSession:

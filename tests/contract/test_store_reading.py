@@ -85,7 +85,7 @@ async def test_everything_comes_back_equal_after_the_store_was_closed_and_opened
 
     assert [SaveStation(found) for found in await store.load_stations()] == [station]
     assert await store.load_connector_statuses() == [STATUS]
-    assert [SaveSession(found, fact=FACT) for found in await store.load_unsealed_sessions()] == [session]
+    assert [SaveSession(found) for found in await store.load_unsealed_sessions()] == [session]
     assert await store.load_facts("s-1") == [FACT]
     assert [SaveCdr(found) for found in await store.list_cdrs(limit=9)] == [cdr]
     assert [SaveLocation(found) for found in await store.load_locations()] == [location]
