@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from gateway.domain.meters import ENERGY_IMPORT, Reading, find_imports
+from gateway.domain.meters import ENERGY_IMPORT, Reading, SampledReadings, find_imports, parse_number
 
 TENS_OF_UNITS = {"Wh": 0, "wh": 0, "kWh": 3, "kwh": 3}
 """Powers of ten from a unit to Wh; other spellings are looked up in lower case."""
@@ -17,6 +17,7 @@ TOTAL, SUM = "total", "phases"
 SOURCES = (TOTAL, f"{TOTAL}@Cable", f"{TOTAL}@EV", f"{TOTAL}@Upstream", f"{TOTAL}@Body", SUM, f"{TOTAL}@Inlet")
 """The registers that tell what a car drew, the best first: a total at the outlet, one elsewhere on the car's side, the
 sum of the phases; the grid's side is not the car's, and serves only where nothing else is told."""
+_AT_OUTLET = (None, "Outlet")
 CONTEXTS = {"Transaction.End": 2, "Transaction.Begin": 1}
 """What was read for the transaction itself beats a sample of the same moment (of the clock, of an interruption)."""
 
@@ -55,8 +56,14 @@ def registers_of(readings: Sequence[Reading]) -> Sequence[tuple[datetime, Decima
     Stations report one register several times over: per phase, at inlet and outlet, at the end of a transaction also as
     a sample.  The best source is taken (`SOURCES`), and of one source what was read for the transaction.
     """
+    if isinstance(readings, SampledReadings):
+        sole = _find_sole_total(readings)
+        if sole is not None:
+            return (sole,)
     registers = find_imports(readings)
-    if len(registers) == 1 and registers[0].phase is None and registers[0].location in (None, "Outlet"):
+    if not registers:
+        return ()
+    if len(registers) == 1 and registers[0].phase is None and registers[0].location in _AT_OUTLET:
         only = energy_wh_of(registers[0])
         return () if only is None else ((registers[0].at, only),)
     moments: dict[datetime, dict[str, tuple[int, Decimal]]] = {}
@@ -71,6 +78,26 @@ def registers_of(readings: Sequence[Reading]) -> Sequence[tuple[datetime, Decima
     return [(at, value) for at, value in best if value is not None]
 
 
+def _find_sole_total(readings: SampledReadings) -> tuple[datetime, Decimal] | None:
+    """The register of almost every message: it is told once, as a plain number.  None calls for a closer look."""
+    sole = readings.find_sole_import()
+    if sole is None:
+        return None
+    at, sample = sole
+    get = sample.get
+    if get("phase") is not None or get("location") not in _AT_OUTLET or get("format") == "SignedData":
+        return None
+    value, unit, multiplier = parse_number(get("value")), get("unit"), 0
+    if unit is None and (of_measure := get("unitOfMeasure")):
+        unit, multiplier = of_measure.get("unit"), of_measure.get("multiplier")
+    tens = TENS_OF_UNITS.get(unit or "Wh")
+    if value is None or value < 0 or tens is None or multiplier:
+        return None
+    if tens:
+        value = value.scaleb(tens)
+    return (at, value) if value <= MOST_WH else None
+
+
 def rank_of(source: str) -> tuple[int, int]:
     """How good a source is, the best first; of sums that over more phases."""
     kind, *phases = source.split()
@@ -79,7 +106,7 @@ def rank_of(source: str) -> tuple[int, int]:
 
 def _source_of(reading: Reading) -> str:
     if reading.phase is None:
-        return TOTAL if reading.location in (None, "Outlet") else f"{TOTAL}@{reading.location}"
+        return TOTAL if reading.location in _AT_OUTLET else f"{TOTAL}@{reading.location}"
     if reading.phase in PHASES:
         return f"phase {reading.phase[:2]}{'' if reading.location in (None, 'Outlet') else '@' + str(reading.location)}"
     return f"other {reading.phase}"

@@ -33,7 +33,6 @@ from gateway.core.timeline import (
     timeline_of,
     told_timeline_of,
 )
-from gateway.domain.meters import times_of
 from gateway.domain.money import ZERO
 from gateway.domain.quick import copier, freezer
 from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase, Track
@@ -51,19 +50,12 @@ def is_in_order(ledger: Ledger, fact: Fact) -> bool:
         return False
     if fact.seq_no is not None and ledger.seq_max is not None and fact.seq_no <= ledger.seq_max:
         return False
-    if _is_after(fact, last_at):
+    if earliest_of(fact) > last_at:
         return True
     if fact.id_token is not None or TIME_REPLACED in ledger.flags:
         return False  # its time may move the beginning, or facts without one
     is_within = ledger.has_started or earliest_of(fact) >= ledger.started_at
     return is_within and all(point[0] > last_at for point in points_of(fact))
-
-
-def _is_after(fact: Fact, last_at: datetime) -> bool:
-    for at in times_of(fact.readings):
-        if at <= last_at:
-            return False
-    return fact.at > last_at
 
 
 def is_new(ledger: Ledger, fact: Fact) -> bool:

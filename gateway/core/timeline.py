@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 
 from gateway.core.energy import Sourced, registers_of
 from gateway.core.facts import is_dated, is_same_token
-from gateway.domain.meters import times_of
+from gateway.domain.meters import span_of
 from gateway.domain.sessions import ChargingState, Fact, FactKind
 from gateway.domain.tokens import IdToken
 
@@ -33,21 +33,21 @@ def points_of(fact: Fact) -> list[Point]:
 
     The registers of a start and of an end are often read a moment before or after: they are its own all the same.
     """
-    seq_no, kind, at = fact.seq_no or 0, fact.kind, fact.at
-    points: list[Point] = []
+    seq_no, kind = fact.seq_no or 0, fact.kind
+    registers = registers_of(fact.readings)
+    points: list[Point]
+    if kind is FactKind.STARTED:
+        points = [(max(read_at, fact.at), _FIRST_REGISTER, seq_no, wh) for read_at, wh in registers]
+    elif kind is FactKind.ENDED:
+        points = [(min(read_at, fact.at), _LAST_REGISTER, seq_no, wh) for read_at, wh in registers]
+        points.append((fact.at, ENDED, seq_no, fact))
+    else:
+        points = [(read_at, REGISTER, seq_no, wh) for read_at, wh in registers]
+        if kind is FactKind.ABANDONED:
+            points.append((fact.at, ENDED, seq_no, fact))
     if fact.charging_state is not None:
-        points.append((at, STATE, seq_no, fact.charging_state))
-    if fact.readings:
-        for read_at, wh in registers_of(fact.readings):
-            if kind is FactKind.STARTED:
-                points.append((max(read_at, at), _FIRST_REGISTER, seq_no, wh))
-            elif kind is FactKind.ENDED:
-                points.append((min(read_at, at), _LAST_REGISTER, seq_no, wh))
-            else:
-                points.append((read_at, REGISTER, seq_no, wh))
-    if kind is FactKind.ENDED or kind is FactKind.ABANDONED:
-        points.append((at, ENDED, seq_no, fact))
-    if len(points) > 1 and not (len(points) == 2 and points[0][:2] < points[1][:2]):  # as almost always
+        points.append((fact.at, STATE, seq_no, fact.charging_state))
+    if len(points) > 1:
         points.sort(key=_by_time)
     return points
 
@@ -95,16 +95,14 @@ def _beginning_of(settled: Sequence[Fact]) -> datetime:
 
 def earliest_of(fact: Fact) -> datetime:
     """How far back in time a fact reaches."""
-    return min([fact.at, *times_of(fact.readings)])
+    span = span_of(fact.readings)
+    return fact.at if span is None or fact.at <= span[0] else span[0]
 
 
 def latest_of(fact: Fact) -> datetime:
     """How far in time a fact reaches."""
-    latest = fact.at
-    for at in times_of(fact.readings):
-        if at > latest:
-            latest = at
-    return latest
+    span = span_of(fact.readings)
+    return fact.at if span is None or fact.at >= span[1] else span[1]
 
 
 def _identified_at(facts: Iterable[Fact], driver: IdToken | None) -> datetime | None:

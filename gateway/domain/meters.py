@@ -69,6 +69,18 @@ class SampledReadings(Sequence[Reading]):
                         found.append(reading)
         return found
 
+    def find_sole_import(self) -> tuple[datetime, SampledValue] | None:
+        """The one sample of energy that was drawn, and its time; None if there is none, or more than one."""
+        found = None
+        for at, samples in self.sent:
+            for sample in samples:
+                measurand = sample.get("measurand")
+                if not measurand or measurand == ENERGY_IMPORT:
+                    if found is not None:
+                        return None
+                    found = (at, sample)
+        return found
+
     def _parse(self) -> tuple[Reading, ...]:
         if self._parsed is None:
             parsed = (parse_sampled_value(sample, at) for at, samples in self.sent for sample in samples)
@@ -108,11 +120,16 @@ def find_imports(readings: Sequence[Reading]) -> list[Reading]:
     return [reading for reading in readings if reading.measurand == ENERGY_IMPORT]
 
 
-def times_of(readings: Sequence[Reading]) -> list[datetime]:
-    """When they were taken; each time at least once."""
+def span_of(readings: Sequence[Reading]) -> tuple[datetime, datetime] | None:
+    """When the first and the last of them was taken; None of no readings."""
     if isinstance(readings, SampledReadings):
-        return [at for at, _ in readings.sent]
-    return [reading.at for reading in readings]
+        sent = readings.sent
+        if len(sent) == 1:
+            return sent[0][0], sent[0][0]
+        times = [at for at, _ in sent]
+    else:
+        times = [reading.at for reading in readings]
+    return (min(times), max(times)) if times else None
 
 
 def parse_sampled_value(sample: dict[str, Any], at: datetime) -> Reading | None:
@@ -152,8 +169,11 @@ def parse_sampled_value(sample: dict[str, Any], at: datetime) -> Reading | None:
 
 def parse_number(written: Any) -> Decimal | None:
     """A finite number of a size that can be measured, None if it is none."""
-    if type(written) is str and len(written) > _MAX_DIGITS:
-        return None
+    if type(written) is str:
+        if len(written) < _MOST_EXPONENT and written.isdecimal():
+            return Decimal(written)
+        if len(written) > _MAX_DIGITS:
+            return None
     try:
         # The shortest text of a number is the one that was sent; what is none has no text that is one.
         number = Decimal(written if type(written) is str or type(written) is int else repr(written))

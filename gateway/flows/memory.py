@@ -105,7 +105,7 @@ class Memory:
     def apply(self, changes: Sequence[Change]) -> None:
         """Take over what a commit made true."""
         for change in changes:
-            if isinstance(change, SaveSession):
+            if type(change) is SaveSession:
                 self.put_session(change.session)
             elif type(change) in self._appliers:
                 self._appliers[type(change)](change)
@@ -199,6 +199,9 @@ class Memory:
     def put_session(self, session: Session) -> None:
         """Keep a session while it has no CDR and may yet get one."""
         known = self.sessions.get(session.id)
+        if known is not None and _goes_on(known, session):
+            self.sessions[session.id] = session
+            return
         if not _is_kept(session):
             if known is not None:
                 self._drop_session(known)
@@ -349,6 +352,19 @@ def _forget(index: dict[str, dict[str, None]], station: str, session_id: str) ->
 
 def _in_time(sessions: list[Session]) -> list[Session]:
     return sorted(sessions, key=lambda session: session.ledger.started_at) if len(sessions) > 1 else sessions
+
+
+def _goes_on(known: Session, session: Session) -> bool:
+    """Has nothing changed of what a session is found by, as almost always?"""
+    return (
+        session.status is known.status
+        and session.key is known.key
+        and session.transaction_id is known.transaction_id
+        and session.seal_due_at is known.seal_due_at
+        and session.status is not SessionStatus.INVALID
+        and session.sealed_cdr_id is None
+        and session.waiver is None
+    )
 
 
 def _is_kept(session: Session) -> bool:

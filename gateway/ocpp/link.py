@@ -112,7 +112,10 @@ class Link:
         if self._backlog >= self._house.settings.max_backlog:
             return False
         try:
-            self._on_message(message)
+            if type(message) is str:
+                self._on_text(message)
+            else:
+                self._on_message(message)
         except Exception:  # root of a task: what is raised here would tear the transport down without a word
             log.exception("frame failed", station_id=self.station_id)
             self.close_soon(INTERNAL_ERROR, "internal error")

@@ -63,7 +63,7 @@ def render_fact(fact: Fact, at_us: int) -> str:
         None if token is None else (token.value, token.type),
         fact.flags or None,
     )
-    if rest != _NO_FACT_REST:
+    if any(rest) or fact.seq_no == 0:
         parts += rest
     return orjson.dumps(parts).decode()
 

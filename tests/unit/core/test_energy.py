@@ -2,9 +2,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given as of_any
+from hypothesis import strategies as st
 
 from gateway.core.energy import Sourced, energy_wh_of, rank_of, registers_of
-from gateway.domain.meters import Reading
+from gateway.domain.meters import ENERGY_IMPORT, Reading, SampledReadings
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -117,3 +119,28 @@ def test_moments_come_in_order_of_time() -> None:
     later = Reading(at=AT + timedelta(minutes=1), value=Decimal(20))
 
     assert list(registers_of([later, reading("10")])) == [(AT, Decimal(10)), (later.at, Decimal(20))]
+
+
+SAMPLES = st.fixed_dictionaries(
+    {"value": st.sampled_from(["1000183", 12, 1.5, "-1", "", None, "1E+20", "NaN", "x"])},
+    optional={
+        "measurand": st.sampled_from([ENERGY_IMPORT, "", "Voltage"]),
+        "unit": st.sampled_from(["Wh", "kWh", "KWH", "", "varh"]),
+        "unitOfMeasure": st.fixed_dictionaries(
+            {}, optional={"unit": st.sampled_from(["kWh", "W"]), "multiplier": st.integers(-3, 3)}
+        ),
+        "location": st.sampled_from(["Outlet", "Inlet"]),
+        "phase": st.just("L1"),
+        "format": st.sampled_from(["Raw", "SignedData"]),
+        "signedMeterValue": st.just({"signedMeterData": "x"}),
+    },
+)
+
+
+@of_any(
+    st.lists(st.tuples(st.sampled_from([AT, AT + timedelta(minutes=1)]), st.lists(SAMPLES, max_size=3)), max_size=2)
+)
+def test_what_was_sent_has_the_registers_of_its_readings(sent: list[tuple[datetime, list[dict[str, object]]]]) -> None:
+    readings = SampledReadings(sent)
+
+    assert list(registers_of(readings)) == list(registers_of(tuple(readings)))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.meters import Reading, SampledReadings, find_imports, parse_sampled_value, times_of
+from gateway.domain.meters import Reading, SampledReadings, find_imports, parse_sampled_value, span_of
 
 NINE = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 TEN = NINE + timedelta(hours=1)
@@ -116,6 +116,14 @@ def test_imports_are_the_energy_that_was_drawn_however_they_were_sent() -> None:
     assert find_imports(SENT) == find_imports(READ) == [READ[0], READ[2]]
 
 
-def test_times_are_those_of_the_samples_however_they_were_sent() -> None:
-    assert times_of(SENT) == [NINE, TEN]
-    assert set(times_of(READ)) == {NINE, TEN}
+def test_readings_span_their_times_however_they_were_sent() -> None:
+    assert span_of(SENT) == span_of(READ) == (NINE, TEN)
+    assert span_of(SampledReadings(SENT.sent[:1])) == (NINE, NINE)
+    assert span_of(SampledReadings([])) is None
+    assert span_of(()) is None
+
+
+def test_a_sole_import_is_found_and_of_several_none() -> None:
+    assert SENT.find_sole_import() is None
+    assert SampledReadings(SENT.sent[1:]).find_sole_import() == (TEN, SENT.sent[1][1][0])
+    assert SampledReadings([(NINE, [{"value": "7", "measurand": "Voltage"}])]).find_sole_import() is None
