@@ -5,7 +5,7 @@ here (but `put_session`, for a session that was read anew).
 Stations and plugs are found without regard to the case of the identity (`station_key`, `topology_key`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -95,7 +95,7 @@ class Memory:
             self._put_tariff(tariff)
         for partner in await store.load_partners():
             self._put_partner(partner)
-        for session in await store.load_unsealed_sessions():
+        for session in _share_tariffs(await store.load_unsealed_sessions()):
             self.put_session(session)
         for reservation in await store.load_live_reservations():
             self.put_reservation(reservation)
@@ -348,6 +348,17 @@ def _forget(index: dict[str, dict[str, None]], station: str, session_id: str) ->
     ids.pop(session_id, None)
     if not ids:
         index.pop(station, None)
+
+
+def _share_tariffs(sessions: Iterable[Session]) -> Iterator[Session]:
+    """Sessions of which those with the same tariff have the very same one, as before a restart: it is looked up for
+    every message, and what is the very same is found without being compared."""
+    known: dict[Tariff, Tariff] = {}
+    for session in sessions:
+        tariff = session.terms.tariff
+        if tariff is not None and known.setdefault(tariff, tariff) is not tariff:
+            session = replace(session, terms=replace(session.terms, tariff=known[tariff]))
+        yield session
 
 
 def _in_time(sessions: list[Session]) -> list[Session]:

@@ -85,7 +85,7 @@ class Connection:
         self._outstanding: OutgoingCall | None = None
         self._queue: deque[OutgoingCall] | None = None
         self._grace: dict[str, OutgoingCall] | None = None
-        self._answers: list[tuple[str, str, bytes, float]] | None = None
+        self._answers: dict[str, tuple[str, bytes, float]] | None = None
         self.unanswered = 0
 
     # Inbound
@@ -172,19 +172,20 @@ class Connection:
 
         There are stations that give every heartbeat the same id: an old answer would stop their clock.
         """
-        if self._answers is not None:
-            for kept_id, kept_text, answer, at in self._answers:
-                if kept_id == call_id and kept_text == text and now - at < _FRESH_S:
-                    return answer
-        return None
+        kept = None if self._answers is None else self._answers.get(call_id)
+        if kept is None:
+            return None
+        kept_text, answer, at = kept
+        return answer if kept_text == text and now - at < _FRESH_S else None
 
     def keep_answer(self, call_id: str, text: str, answer: bytes, now: float) -> None:
         """Keep an answer for a call that comes again."""
-        if self._answers is None:
-            self._answers = []
-        elif len(self._answers) >= _KEPT_ANSWERS:
-            del self._answers[0]
-        self._answers.append((call_id, text, answer, now))
+        answers = self._answers
+        if answers is None:
+            answers = self._answers = {}
+        elif answers.pop(call_id, None) is None and len(answers) >= _KEPT_ANSWERS:
+            del answers[next(iter(answers))]
+        answers[call_id] = (text, answer, now)
 
     def forget_answers(self) -> None:
         """Drop the kept answers of a connection that has been idle: a retry comes soon or never."""

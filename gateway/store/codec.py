@@ -63,7 +63,7 @@ def render_fact(fact: Fact, at_us: int) -> str:
         None if token is None else (token.value, token.type),
         fact.flags or None,
     )
-    if any(rest) or fact.seq_no == 0:
+    if rest != _NO_FACT_REST:
         parts += rest
     return orjson.dumps(parts).decode()
 

@@ -123,8 +123,10 @@ def apply_session(tx: Transaction, change: SaveSession, prepared: Prepared) -> S
     if session.revision == 0:
         saved = _insert(tx, session, fact_no, ledger, terms or "")
     else:
-        last_us = later(tx.now_us, to_us(session.last_updated))
-        last_updated = tx.now if last_us == tx.now_us else from_us(last_us)
+        last_us, last_updated = tx.now_us, tx.now
+        if last_updated <= session.last_updated:
+            last_us = later(last_us, to_us(session.last_updated))
+            last_updated = from_us(last_us)
         saved = _updated(session, fact_no, last_updated, session.revision + 1)
         if terms is None and session.sealed_cdr_id is None and session.waiver is None and tx.is_grouped:
             tx.add(_UPDATE_HOT, _hot_row(session, fact_no, ledger, last_us), must_hit=True)

@@ -214,3 +214,18 @@ async def test_after_a_restart_memory_is_as_it_was(stage: Stage) -> None:
     tables = [name for name in vars(before) if name not in ("on_due", "_appliers")]
     assert {name: getattr(after_restart, name) for name in tables} == {name: getattr(before, name) for name in tables}
     assert len(before.sessions) == 3
+
+
+async def test_sessions_that_are_loaded_share_the_tariff_they_have_in_common(stage: Stage) -> None:
+    terms = replace(SESSION.terms, tariff=TARIFF)
+    dearer = replace(TARIFF, currency="SEK")  # of the same name and age
+    for number, tariff in enumerate((TARIFF, TARIFF, dearer), start=1):
+        session = other(number, terms=replace(terms, tariff=tariff), last_updated=NOON)
+        await stage.store.commit([SaveSession(session, fact=START)])
+    memory = Memory()
+
+    await memory.load(stage.store)
+
+    first, second, third = (memory.sessions[f"S{number}"].terms.tariff for number in (1, 2, 3))
+    assert first is second
+    assert (first, third) == (TARIFF, dearer)

@@ -234,3 +234,14 @@ def test_only_the_last_few_answers_are_kept() -> None:
     found = [number for number in range(10) if connection.find_answer(str(number), "text", 0.0)]
 
     assert found == [7, 8, 9]
+
+
+def test_an_id_that_is_used_again_takes_no_other_answers_place() -> None:
+    connection = Connection(V16)
+    for call_id in ("1", "2", "3", "2"):
+        connection.keep_answer(call_id, "text", b"answer", 0.0)
+    connection.keep_answer("2", "another", b"later", 1.0)
+
+    assert connection.find_answer("1", "text", 1.0) == b"answer"
+    assert connection.find_answer("2", "text", 1.0) is None
+    assert connection.find_answer("2", "another", 1.0) == b"later"
