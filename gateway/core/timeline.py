@@ -33,21 +33,18 @@ def points_of(fact: Fact) -> list[Point]:
 
     The registers of a start and of an end are often read a moment before or after: they are its own all the same.
     """
-    seq_no, kind = fact.seq_no or 0, fact.kind
-    registers = registers_of(fact.readings)
-    points: list[Point]
-    if kind is FactKind.STARTED:
-        points = [(max(read_at, fact.at), _FIRST_REGISTER, seq_no, wh) for read_at, wh in registers]
-    elif kind is FactKind.ENDED:
-        points = [(min(read_at, fact.at), _LAST_REGISTER, seq_no, wh) for read_at, wh in registers]
-        points.append((fact.at, ENDED, seq_no, fact))
-    else:
-        points = [(read_at, REGISTER, seq_no, wh) for read_at, wh in registers]
-        if kind is FactKind.ABANDONED:
-            points.append((fact.at, ENDED, seq_no, fact))
-    if fact.charging_state is not None:
-        points.append((fact.at, STATE, seq_no, fact.charging_state))
-    if len(points) > 1:
+    seq_no, kind, at, state = fact.seq_no or 0, fact.kind, fact.at, fact.charging_state
+    points: list[Point] = [] if state is None else [(at, STATE, seq_no, state)]
+    for read_at, wh in registers_of(fact.readings):
+        if kind is FactKind.STARTED:
+            points.append((max(read_at, at), _FIRST_REGISTER, seq_no, wh))
+        elif kind is FactKind.ENDED:
+            points.append((min(read_at, at), _LAST_REGISTER, seq_no, wh))
+        else:
+            points.append((read_at, REGISTER, seq_no, wh))
+    if kind is FactKind.ENDED or kind is FactKind.ABANDONED:
+        points.append((at, ENDED, seq_no, fact))
+    if len(points) > 1 and not (len(points) == 2 and points[0][:2] < points[1][:2]):  # as almost always
         points.sort(key=_by_time)
     return points
 
