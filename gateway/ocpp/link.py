@@ -36,7 +36,6 @@ log = structlog.get_logger(__name__)
 
 _FULL_STORE_WAITS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 
-
 Rest = Coroutine[Any, Any, None] | None
 
 
@@ -181,12 +180,15 @@ class Link:
         """Serve a call; almost every one takes a single step, without a coroutine."""
         if self._is_closing or self._rpc.find_answer(call.id, text, monotonic()) is not None:
             return self._serve(call, text, received_at)
-        report = self._house.service.read_report(self.version, self.seat, call, text, received_at)
-        if report is not None:
-            event, render = report
-            reported = Reported(self, call.id, text, received_at, render)
-            if self._house.stories.begin_transaction(event, reported.on_saved):
-                return reported
+        try:
+            report = self._house.service.read_report(self.version, self.seat, call, text, received_at)
+            if report is not None:
+                event, render = report
+                reported = Reported(self, call.id, text, received_at, render)
+                if self._house.stories.begin_transaction(event, reported.on_saved):
+                    return reported
+        except Exception:  # root of a task: the long way answers a fault of ours
+            log.exception("step failed", station_id=self.station_id)
         return self._serve(call, text, received_at)
 
     def answer_report(self, call_id: str, text: str, received_at: datetime, answer: bytes | None) -> Rest:
@@ -486,12 +488,13 @@ class Reported(Step):
         self._render = render
 
     def on_saved(self, answer: TransactionAnswer | Exception) -> None:
-        frame, rest = None, None
+        link, call_id, frame = self._link, self._call_id, None
         try:
             if not isinstance(answer, Exception):
                 result = self._render(answer)
-                call_id = self._call_id
                 frame = frames.render_result(call_id, result) if result else frames.render_empty_result(call_id)
-            rest = self._link.answer_report(self._call_id, self._text, self._received_at, frame)
-        finally:
-            self.end(rest)
+            rest = link.answer_report(call_id, self._text, self._received_at, frame)
+        except Exception:  # root of a task: whatever happens, the station's mailbox goes on
+            log.exception("step failed", station_id=link.station_id)
+            rest = link.answer_report(call_id, self._text, self._received_at, None)
+        self.end(rest)

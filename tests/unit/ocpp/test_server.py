@@ -2,6 +2,7 @@
 
 import asyncio
 import socket as sockets
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from gateway.domain.events import (
     BootReported,
     MessageQuarantined,
     StatusReported,
+    TransactionAnswer,
     TransactionReported,
 )
 from gateway.domain.stations import Admission, Deviation
@@ -344,19 +346,41 @@ async def test_a_report_with_faults_is_put_up_with_all_the_same() -> None:
     assert [deviation.path for deviation in on.witness.of(Deviation)] == ["$.meterValue[*].sampledValue"]
 
 
+UPDATED = {
+    "eventType": "Updated",
+    "timestamp": "2026-03-01T10:00:00Z",
+    "triggerReason": "MeterValuePeriodic",
+    "seqNo": 3,
+    "transactionInfo": {"transactionId": "t1"},
+}
+
+
 async def test_the_running_cost_is_told_in_the_answer_of_a_step() -> None:
-    event = {
-        "eventType": "Updated",
-        "timestamp": "2026-03-01T10:00:00Z",
-        "triggerReason": "MeterValuePeriodic",
-        "seqNo": 3,
-        "transactionInfo": {"transactionId": "t1"},
-    }
     witness = Witness(at_once=[], cost=Decimal("1.239"))
     async with stage(witness=witness) as on, on.station(version="ocpp2.0.1") as socket:
-        assert await call(socket, "TransactionEvent", event) == [3, "m1", {"totalCost": 1.24}]
+        assert await call(socket, "TransactionEvent", UPDATED) == [3, "m1", {"totalCost": 1.24}]
 
     assert on.witness.begun == 1
+
+
+class Clumsy(Witness):
+    """Fails before it has begun anything."""
+
+    def begin_transaction(
+        self, event: TransactionReported, then: Callable[[TransactionAnswer | Exception], None]
+    ) -> bool:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("witness", [Clumsy(), Witness(at_once=[], cost=Decimal("1E+30"))])
+async def test_a_fault_of_ours_in_a_step_holds_up_nothing(witness: Witness) -> None:
+    settings = replace(QUIET, max_backlog=1)
+    async with stage(settings, witness=witness) as on, on.station(version="ocpp2.0.1") as socket:
+        answer = await call(socket, "TransactionEvent", UPDATED)
+        after = await call(socket, "Heartbeat", {}, "m2")
+
+    assert answer[1] == "m1"
+    assert after == [3, "m2", {"currentTime": "2026-03-01T10:00:00.000Z"}]
 
 
 # Several connections of one station
