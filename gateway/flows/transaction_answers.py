@@ -4,11 +4,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import structlog
+
 from gateway.domain.cdrs import Totals
 from gateway.domain.events import TransactionAnswer, TransactionReported
 from gateway.domain.quick import quick
 from gateway.domain.sessions import Session
 from gateway.flows.session_costs import find_cost
+
+log = structlog.get_logger(__name__)
 
 _answer = quick(TransactionAnswer)
 
@@ -72,4 +76,10 @@ class Saving:
         self._then = then
 
     def on_saved(self, error: Exception | None) -> None:
-        self._then(self._costs.answer(self._session, self._seq_no, self._received_at) if error is None else error)
+        said: TransactionAnswer | Exception
+        try:
+            said = self._costs.answer(self._session, self._seq_no, self._received_at) if error is None else error
+        except Exception as fault:  # root of a task: whoever waits for the answer must be told
+            log.exception("answer failed", session_id=self._session.id)
+            said = fault
+        self._then(said)

@@ -223,12 +223,17 @@ class Stage:
 
     async def _take(self, event: TransactionReported) -> TransactionAnswer:
         """As the edge does: in one step where that is enough."""
+        answer = await self._step(event)
+        return answer if isinstance(answer, TransactionAnswer) else await self.events.on_transaction(event)
+
+    async def begin(self, event: Any) -> TransactionAnswer | Exception | None:
+        """Have a message taken in by one step alone; None where that is not enough."""
+        self.clock.at = max(self.clock.at, event.at)
+        return await self._step(self.received(event))
+
+    async def _step(self, event: TransactionReported) -> TransactionAnswer | Exception | None:
         told: asyncio.Future[TransactionAnswer | Exception] = asyncio.get_running_loop().create_future()
-        if self.events.begin_transaction(event, told.set_result):
-            answer = await told
-            if isinstance(answer, TransactionAnswer):
-                return answer
-        return await self.events.on_transaction(event)
+        return await told if self.events.begin_transaction(event, told.set_result) else None
 
     async def send_all(self, *events: Any) -> TransactionAnswer:
         """The same for several; gives the answer to the last."""

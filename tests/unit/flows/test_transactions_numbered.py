@@ -317,6 +317,16 @@ async def test_what_is_told_of_costs_is_the_operators_choice(
     assert [answer.cost for answer in told] == costs
 
 
+async def test_whoever_waits_for_an_answer_is_told_also_where_the_cost_cannot_be_reckoned(stage: Stage) -> None:
+    await stage.provide(SaveTariff(replace(TARIFF, elements=(energy_price("sNaN"),))))
+    await stage.send(started())
+
+    told = await stage.begin(updated(1, 10, 5000))
+
+    assert isinstance(told, ArithmeticError)
+    assert (await stage.load_session("tx-1")).ledger.energy_wh == 4000
+
+
 async def test_the_older_generation_has_no_place_for_costs(stage: Stage) -> None:
     await stage.send(start())
 
