@@ -13,7 +13,6 @@ from typing import Any, Final
 import structlog
 from websockets.exceptions import ConnectionClosed
 
-from gateway.domain.events import TransactionAnswer
 from gateway.domain.stations import Admission
 from gateway.errors import StoreDownError, StoreFullError
 from gateway.flows.mailbox import Job, Step, in_task
@@ -23,7 +22,8 @@ from gateway.ocpp.closing import GOING_AWAY, INTERNAL_ERROR, TRY_AGAIN_LATER, UN
 from gateway.ocpp.frames import Call, Fault, Send
 from gateway.ocpp.house import House
 from gateway.ocpp.liveness import Liveness, Sign
-from gateway.ocpp.message import Render, Seat
+from gateway.ocpp.message import Seat
+from gateway.ocpp.reported import Reported, Rest
 from gateway.ocpp.rpc import Connection, FrameRefused, LateReply, OutgoingCall, ReplyReceived
 from gateway.ocpp.service import BOOT
 from gateway.ocpp.station_socket import StationSocket, decode_text
@@ -35,8 +35,6 @@ from gateway.ports import CallOutcome, ConnectionInfo
 log = structlog.get_logger(__name__)
 
 _FULL_STORE_WAITS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
-
-Rest = Coroutine[Any, Any, None] | None
 
 
 class Link:
@@ -468,33 +466,3 @@ class Link:
 
 async def _do_nothing() -> None:
     """What was posted before it has been done when it is."""
-
-
-class Reported(Step):
-    """A report that is being saved, on its way to its answer.
-
-    It holds no more than that takes: while it waits hundreds of others come in, and whatever they all hold leaves no
-    room for the rest in the processor's cache.
-    """
-
-    __slots__ = ("_call_id", "_link", "_received_at", "_render", "_text")
-
-    def __init__(self, link: Link, call_id: str, text: str, received_at: datetime, render: Render) -> None:
-        super().__init__()
-        self._link = link
-        self._call_id = call_id
-        self._text = text
-        self._received_at = received_at
-        self._render = render
-
-    def on_saved(self, answer: TransactionAnswer | Exception) -> None:
-        link, call_id, frame = self._link, self._call_id, None
-        try:
-            if not isinstance(answer, Exception):
-                result = self._render(answer)
-                frame = frames.render_result(call_id, result) if result else frames.render_empty_result(call_id)
-            rest = link.answer_report(call_id, self._text, self._received_at, frame)
-        except Exception:  # root of a task: whatever happens, the station's mailbox goes on
-            log.exception("step failed", station_id=link.station_id)
-            rest = link.answer_report(call_id, self._text, self._received_at, None)
-        self.end(rest)
