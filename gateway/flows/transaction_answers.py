@@ -58,7 +58,7 @@ def _with_taxes(totals: Totals | None) -> Decimal | None:
 
 
 class Saving:
-    """A message that is being saved: what its answer needs, and no more (see `ocpp.link.Reported`)."""
+    """A message that is being saved: what its answer needs, and no more (see `ocpp.reported`)."""
 
     __slots__ = ("_costs", "_received_at", "_seq_no", "_session", "_then")
 
