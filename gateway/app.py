@@ -76,6 +76,7 @@ from gateway.wiring import (
     parties_of,
     preference_rules_of,
     profile_rules_of,
+    reservation_limits_of,
     retention_rules_of,
 )
 
@@ -269,6 +270,7 @@ class Gateway:
             ends=ends,
             clock=clock,
             ids=ids,
+            limits=reservation_limits_of(config),
         )
         profiles = Profiles(
             store=store,

@@ -18,7 +18,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 
-from gateway.config_sections import RetentionSettings, Seconds, Section, SessionSettings, lower
+from gateway.config_sections import (
+    ReservationSettings,
+    RetentionSettings,
+    Seconds,
+    Section,
+    SessionSettings,
+    lower,
+)
 from gateway.core.doubts import FLAGS
 from gateway.errors import SettingsError
 
@@ -337,6 +344,9 @@ class Settings(Section):
     console: ConsoleSettings = Field(default=ConsoleSettings(), description="The operator's API.")
     store: StoreSettings = Field(default=StoreSettings(), description="Where facts are kept.")
     sessions: SessionSettings = Field(default=SessionSettings(), description="When a session becomes a CDR.")
+    reservations: ReservationSettings = Field(
+        default=ReservationSettings(), description="How much partners may have kept."
+    )
     smart_charging: SmartChargingSettings = Field(
         default=SmartChargingSettings(), description="Charging profiles and preferences."
     )

@@ -1,4 +1,4 @@
-"""What a section of the settings is, and those on what becomes of sessions and of their data."""
+"""What a section of the settings is, and those on reservations, on what becomes of sessions and of their data."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,6 +12,7 @@ def lower(value: Any) -> Any:
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class Section(BaseModel):
@@ -33,6 +34,19 @@ class SessionSettings(Section):
     )
     empty_cdrs_never_at: tuple[str, ...] = Field(
         default=(), description="Stations where none is made of such a session, whatever it costs."
+    )
+
+
+class ReservationSettings(Section):
+    """How much partners may have kept for their drivers; 0: as much as they ask for."""
+
+    most_per_partner: Count = Field(default=0, description="Reservations of one partner at once, at all stations.")
+    most_per_driver: Count = Field(default=3, description="The same of one driver (one token).")
+    most_of_location_percent: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=100, description="How many of a location's EVSEs one partner may have reserved at once; one always."
+    )
+    longest_s: Annotated[int, Field(ge=0, le=31_622_400)] = Field(
+        default=86_400, description="How far ahead a reservation may end."
     )
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from gateway.config import Settings as Config
 from gateway.core.doubts import DoubtRules
 from gateway.core.preferences import PreferenceRules
+from gateway.core.reservation_limits import ReservationLimits
 from gateway.core.status import StatusRules
 from gateway.core.waivers import EmptyCdrs, WaiverRules
 from gateway.domain.ids import PartyId, party_id_of, station_key
@@ -155,6 +156,17 @@ def waiver_rules_of(config: Config) -> WaiverRules:
     sessions = config.sessions
     return WaiverRules(
         empty_cdrs=EmptyCdrs(sessions.empty_cdrs), never_at=frozenset(map(station_key, sessions.empty_cdrs_never_at))
+    )
+
+
+def reservation_limits_of(config: Config) -> ReservationLimits:
+    """What the settings say of how much a partner may have kept."""
+    limits = config.reservations
+    return ReservationLimits(
+        most_per_partner=limits.most_per_partner or None,
+        most_per_driver=limits.most_per_driver or None,
+        most_of_location_percent=limits.most_of_location_percent,
+        longest=timedelta(seconds=limits.longest_s) if limits.longest_s else None,
     )
 
 

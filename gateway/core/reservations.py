@@ -49,10 +49,18 @@ def _named(
     live: Iterable[Reservation], partner: Partner, party: PartyId | None, reservation_id: str
 ) -> list[Reservation]:
     wanted = reservation_id.casefold()
-    named = [one for one in live if one.partner_id == partner.id and one.reservation_id.casefold() == wanted]
-    if party is None or not partner.is_hub:
-        return named
-    return [one for one in named if one.booking.token.party == party]
+    return [one for one in live if one.reservation_id.casefold() == wanted and is_of_emsp(one, partner, party)]
+
+
+def is_of_emsp(reservation: Reservation, partner: Partner, party: PartyId | None) -> bool:
+    """Is it one of this partner's, behind a hub one of this party's (None: of any)?"""
+    is_of_party = party is None or not partner.is_hub or reservation.booking.token.party == party
+    return reservation.partner_id == partner.id and is_of_party
+
+
+def is_reservable(evse: Evse) -> bool:
+    """May partners reserve it, be it taken or not?"""
+    return RESERVABLE in evse.capabilities and evse.override is None
 
 
 def choose_plug(
@@ -70,7 +78,7 @@ def choose_plug(
     evses = [evse for evse in location.evses if evse_uid is None or evse.uid.casefold() == evse_uid.casefold()]
     if not evses:
         return Refusal(reason=f"location {location.id} has no EVSE {evse_uid}")
-    able = [evse for evse in evses if RESERVABLE in evse.capabilities and evse.override is None]
+    able = [evse for evse in evses if is_reservable(evse)]
     if not able:
         which = "no EVSE" if evse_uid is None else f"EVSE {evse_uid} is not one"
         return Refusal(reason=f"{which} of location {location.id} that can be reserved", result=NOT_SUPPORTED)

@@ -22,6 +22,7 @@ from gateway.core.commands import (
     check_owner,
     read_result,
 )
+from gateway.core.reservation_limits import ReservationLimits, check_limits
 from gateway.core.reservations import (
     Choice,
     authorization_of_booking,
@@ -73,6 +74,7 @@ class Reservations:
         ends: ReservationEnds,
         clock: Clock,
         ids: Ids,
+        limits: ReservationLimits,
     ) -> None:
         self._store = store
         self._memory = memory
@@ -84,6 +86,7 @@ class Reservations:
         self._ends = ends
         self._clock = clock
         self._ids = ids
+        self._limits = limits
         self._ordering = asyncio.Lock()
 
     # --- RESERVE_NOW ----------------------------------------------------------------------------------------------
@@ -111,7 +114,16 @@ class Reservations:
         choice = self._choose(location, order, known)
         if isinstance(choice, Refusal):
             return choice
-        refusal = None if known is None else decide_renewal(known, location.id, choice)
+        refusal = (None if known is None else decide_renewal(known, location.id, choice)) or check_limits(
+            self._limits,
+            order,
+            asked.partner,
+            location,
+            choice,
+            known=known,
+            live=self._memory.reservations.values(),
+            now=now,
+        )
         if refusal is not None:
             return refusal
         connection = self._desk.stations.find_connection(choice.key.station_id)

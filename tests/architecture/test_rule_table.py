@@ -27,7 +27,7 @@ ROWS_OF: Mapping[str, int] = {
     "CDR": 15,
     "TAR": 18,
     "TOK": 12,
-    "CMD": 6,
+    "CMD": 7,
     "PRO": 2,
     "HUB": 2,
     "INV": 1,

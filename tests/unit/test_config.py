@@ -1,11 +1,13 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.config import Address, PartySettings, Settings, env_names, load_settings, parse_listen
+from gateway.core.reservation_limits import ReservationLimits
 from gateway.domain.retention import Kept
 from gateway.errors import SettingsError
-from gateway.wiring import retention_rules_of
+from gateway.wiring import reservation_limits_of, retention_rules_of
 
 FULL = """
 data_dir = "/var/lib/gateway"
@@ -176,3 +178,34 @@ def test_days_of_retention_are_rules_and_none_is_for_ever() -> None:
     assert Kept.CDR not in retention_rules_of(load_settings(None, {}))
     # a refused result keeps its command until it is deleted itself: so it comes first
     assert list(rules).index(Kept.REFUSED) < list(rules).index(Kept.COMMAND)
+
+
+def test_what_partners_may_have_reserved_is_limited_a_little_and_zero_lifts_a_limit() -> None:
+    assert reservation_limits_of(load_settings(None, {})) == ReservationLimits(
+        most_per_driver=3, longest=timedelta(days=1)
+    )
+    environ = {
+        "GATEWAY_RESERVATIONS__MOST_PER_DRIVER": "0",
+        "GATEWAY_RESERVATIONS__MOST_PER_PARTNER": "20",
+        "GATEWAY_RESERVATIONS__MOST_OF_LOCATION_PERCENT": "50",
+        "GATEWAY_RESERVATIONS__LONGEST_S": "0",
+    }
+
+    assert reservation_limits_of(load_settings(None, environ)) == ReservationLimits(
+        most_per_partner=20, most_of_location_percent=50
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("most_per_partner", "-1"),
+        ("most_per_driver", "1.5"),
+        ("most_of_location_percent", "0"),
+        ("most_of_location_percent", "101"),
+        ("longest_s", "1e9"),
+    ],
+)
+def test_a_limit_of_reservations_that_is_none_is_named(key: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"reservations.{key}"):
+        load_settings(None, {f"GATEWAY_RESERVATIONS__{key.upper()}": value})

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from gateway.core.reservation_limits import ReservationLimits
 from gateway.domain.callbacks import Callback, CallbackKind
 from gateway.domain.calls import CallOutcomeKind, CallReply, StationCall
 from gateway.domain.commands import (
@@ -85,10 +86,13 @@ class Words:
 class Office:
     """A stage on which partners order."""
 
-    def __init__(self, stage: Stage, rules: CommandRules | None = None) -> None:
+    def __init__(
+        self, stage: Stage, rules: CommandRules | None = None, limits: ReservationLimits | None = None
+    ) -> None:
         self.stage = stage
         self.stations = Stations()
         self.rules = rules or CommandRules()
+        self.limits = limits or ReservationLimits()
 
     async def open(self) -> None:
         stage, store = self.stage, self.stage.store
@@ -128,6 +132,7 @@ class Office:
             ends=self.ends,
             clock=stage.clock,
             ids=stage.ids,
+            limits=self.limits,
         )
         stage.events.reservations = self.ends
         stage.subscribers[:] = [self.callbacks.on_changes, self.ends.on_changes]
