@@ -4,17 +4,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.core.commands import NOT_SUPPORTED, Refusal
+from gateway.core.commands import EVSE_INOPERATIVE, NOT_SUPPORTED, REJECTED, Refusal
+from gateway.domain.calls import ReserveCall
 from gateway.domain.ids import ConnectorKey, PartyId
 from gateway.domain.locations import Evse, Location, Place
 from gateway.domain.partners import Partner
-from gateway.domain.reservations import Reservation, ReservationState
+from gateway.domain.reservations import Booking, Reservation, ReservationState
 from gateway.domain.tokens import AuthMethod, Authorization, AuthStatus, IdToken, Question, Token
 
 RESERVABLE = "RESERVABLE"  # OCPI 2.3.0 mod_locations 8.4.3 Capability
 SLOW_CLOCK = timedelta(minutes=5)
 WAIT_FOR_STATION = timedelta(minutes=15)
 """How long a station that is away at the end of a reservation may still tell that it was used."""
+NOT_KEPT_AGAIN = frozenset({REJECTED, NOT_SUPPORTED, EVSE_INOPERATIVE})
+"""What a station that has booted answers where it keeps the plug no longer.  Of EVSE_OCCUPIED nobody knows by whom: the
+driver's own transaction may wait in its queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,17 @@ def decide_renewal(known: Reservation, location_id: str, choice: Choice | None) 
             "station's: cancel it first"
         )
     return None
+
+
+def reserve_call_of(reservation: Reservation, booking: Booking) -> ReserveCall:
+    return ReserveCall(
+        no=reservation.no,
+        id_token=booking.id_token,
+        expires_at=booking.expires_at,
+        evse_no=booking.key.evse_no,
+        connector_no=booking.key.connector_no or booking.key.evse_no,
+        group_id=booking.token.group_id,
+    )
 
 
 # --- what uses it -------------------------------------------------------------------------------------------------

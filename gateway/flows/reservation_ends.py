@@ -1,4 +1,5 @@
-"""How reservations end: used (`flows/transactions.py`), by our own clock, by the station, by the operator.
+"""How reservations end: used (`flows/transactions.py`), by our own clock, by the station, by the operator; and what a
+station that has booted still keeps.
 
 What changes them passes the station's mailbox; what is asked of a station is asked outside of it.
 """
@@ -13,11 +14,11 @@ from typing import Protocol
 import structlog
 
 from gateway.core.cdrs import find_waiver
-from gateway.core.commands import CANCELED_RESERVATION
-from gateway.core.reservations import WAIT_FOR_STATION
+from gateway.core.commands import ACCEPTED, CANCELED_RESERVATION, read_result
+from gateway.core.reservations import NOT_KEPT_AGAIN, WAIT_FOR_STATION, reserve_call_of
 from gateway.core.sessions import fold_facts
 from gateway.domain.callbacks import Callback, CallbackKind
-from gateway.domain.calls import CallOutcomeKind, CancelReservationCall
+from gateway.domain.calls import CallOutcomeKind, CallReply, CancelReservationCall
 from gateway.domain.events import ReservationEnded
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.reservations import ENDS, Reservation, ReservationState
@@ -33,7 +34,7 @@ from gateway.ports import Change, Clock, Ids, SaveReservation, SaveSession, Stor
 log = structlog.get_logger(__name__)
 
 RETRY = timedelta(seconds=5)
-CANCEL_TIMEOUT_S = 20.0
+CALL_TIMEOUT_S = 20.0
 
 
 class ReservationApi(Protocol):
@@ -142,6 +143,36 @@ class ReservationEnds:
         for reservation in self._memory.reservations_of(station_id):
             if reservation.state is ReservationState.UNANSWERED:
                 self._desk.spawn(self.free(reservation.id))
+
+    def on_booted(self, station_id: str) -> None:
+        """A station that has booted may have forgotten what it kept: it is asked for it again.
+
+        OCPP 2.0.1 B11.FR.05 wants it remembered, 1.6 says nothing of it.  The same number again replaces what is kept
+        under it (1.6 5.13, 2.0.1 H01.FR.02), so a good station notices nothing.
+        """
+        now = self._clock.now()
+        for kept in self._memory.reservations_of(station_id):
+            if kept.state is ReservationState.ACTIVE and kept.renewal is None and now < kept.booking.expires_at:
+                self._desk.spawn(self._keep_again(kept), reservation_id=kept.id)
+
+    async def _keep_again(self, kept: Reservation) -> None:
+        call = reserve_call_of(kept, kept.booking)
+        reply = await self._desk.stations.send(kept.key.station_id, call, timeout_s=CALL_TIMEOUT_S)
+        await self._mailboxes.run(kept.key.station_id, lambda: self._on_kept_again(kept, reply))
+
+    async def _on_kept_again(self, asked: Reservation, reply: CallReply) -> None:
+        """One that is over meanwhile is not to be kept; what the reply leaves open stays as it was."""
+        word, reason = read_result(CallbackKind.RESERVE_NOW, reply)
+        current = self._memory.reservations.get(asked.id)
+        if current is None:
+            if word == ACCEPTED:
+                self._desk.spawn(self.let_go(asked))
+        elif current.booking != asked.booking:
+            return  # renewed meanwhile: that reply counts
+        elif word in NOT_KEPT_AGAIN:
+            await self._withdraw(current, self._clock.now(), f"after its restart {reason}")
+        elif word == ACCEPTED and current.is_doubtful and current.renewal is None:
+            await self._store.commit([SaveReservation(replace(current, is_doubtful=False))])
 
     async def withdraw(self, reservation_id: str) -> Reservation:
         """Take a reservation back by the operator's word, and tell its eMSP so, whatever the station says.
@@ -280,5 +311,5 @@ class ReservationEnds:
         if self._desk.stations.find_connection(reservation.key.station_id) is None:
             return False
         call = CancelReservationCall(no=reservation.no)
-        reply = await self._desk.stations.send(reservation.key.station_id, call, timeout_s=CANCEL_TIMEOUT_S)
+        reply = await self._desk.stations.send(reservation.key.station_id, call, timeout_s=CALL_TIMEOUT_S)
         return reply.outcome in (CallOutcomeKind.ANSWERED, CallOutcomeKind.CALL_ERROR)

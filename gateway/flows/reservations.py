@@ -32,11 +32,12 @@ from gateway.core.reservations import (
     find_known,
     find_unanswered,
     is_same_driver,
+    reserve_call_of,
 )
 from gateway.core.sessions import fold_facts
 from gateway.core.topology import topology_key
 from gateway.domain.callbacks import Callback
-from gateway.domain.calls import CallOutcomeKind, CallReply, CancelReservationCall, ReserveCall
+from gateway.domain.calls import CallOutcomeKind, CallReply, CancelReservationCall
 from gateway.domain.commands import Asked, CancelReservationOrder, ReserveOrder
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.locations import EvseStatus, Location
@@ -201,16 +202,8 @@ class Reservations:
         return is_plug_free and not is_kept and not any(one.key.evse_no == key.evse_no for one in kept)
 
     async def _run_reserve(self, callback: Callback, reservation: Reservation, booking: Booking) -> None:
-        call = ReserveCall(
-            no=reservation.no,
-            id_token=booking.id_token,
-            expires_at=booking.expires_at,
-            evse_no=booking.key.evse_no,
-            connector_no=booking.key.connector_no or booking.key.evse_no,
-            group_id=booking.token.group_id,
-        )
         try:
-            reply = await self._desk.send(callback, call)
+            reply = await self._desk.send(callback, reserve_call_of(reservation, booking))
             await self._mailboxes.run(
                 booking.key.station_id, lambda: self._on_reserve_reply(callback, reservation.id, booking, reply)
             )

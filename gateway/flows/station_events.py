@@ -57,6 +57,7 @@ class ReservationWatch(Protocol):
     """Who keeps plugs for drivers and wants to know what stations tell of them."""
 
     def on_connected(self, station_id: str) -> None: ...
+    def on_booted(self, station_id: str) -> None: ...
     async def on_reservation_ended(self, event: ReservationEnded) -> None: ...
     async def on_plug_lost(self, key: ConnectorKey) -> None: ...
 
@@ -121,6 +122,8 @@ class StationEvents:
         await self._store.commit([SaveStation(booted)])
         log.info("station booted", station_id=station.id, model=event.model, admission=station.admission)
         await self._availability.on_booted(station.id)
+        if self.reservations is not None and station.admission is Admission.ACCEPTED:
+            self.reservations.on_booted(station.id)
         return self._answer_boot(station.admission)
 
     def _answer_boot(self, admission: Admission) -> BootAnswer:

@@ -35,7 +35,7 @@ ROWS_OF: Mapping[str, int] = {
     "SL": 14,
     "AU": 13,
     "MV": 12,
-    "CO": 8,
+    "CO": 9,
     "CP": 4,
     "P": 60,
 }

@@ -292,6 +292,54 @@ async def test_the_same_id_again_moves_the_end_of_a_reservation(tmp_path: Path) 
         await on.evse_status("RESERVED")
 
 
+async def test_a_station_that_forgot_it_over_a_reboot_is_asked_for_it_again(tmp_path: Path) -> None:
+    async with scene(tmp_path, EXPIRE_FEE) as on:
+        asked = await on.reserve(60)
+        await asked.result(WAIT_S)
+        evse = on.charger.station.evse(1)
+        kept, evse.reservation = evse.reservation, None
+
+        await on.charger.reboot()
+
+        async def is_kept() -> bool:
+            return evse.reservation is not None
+
+        await until(is_kept, "the EVSE is kept again", WAIT_S)
+        assert evse.reservation == kept
+        assert (await on.reservation())["state"] == "ACTIVE"
+        assert len(asked.results) == 1
+
+
+async def test_a_station_that_keeps_it_no_longer_after_a_reboot_ends_it(tmp_path: Path) -> None:
+    async with scene(tmp_path, EXPIRE_FEE) as on:
+        asked = await on.reserve(60)
+        await asked.result(WAIT_S)
+        on.charger.answer_with("ReserveNow", {"status": "Rejected"})
+
+        await on.charger.reboot()
+
+        async def told() -> bool:
+            return len(asked.results) == 2
+
+        await until(told, "the partner is told", WAIT_S)
+        assert asked.results[1]["result"] == "CANCELED_RESERVATION"
+        assert (await on.reservation())["state"] == "WITHDRAWN"
+
+
+async def test_an_emsp_that_has_enough_is_refused_with_the_reason(tmp_path: Path) -> None:
+    async with scene(tmp_path, EXPIRE_FEE) as on:
+        await (await on.reserve(60)).result(WAIT_S)
+
+        end = on.clock.now() + timedelta(hours=25)
+        late = await on.emsp.reserve(UID, LOCATION, "R-2", end, evse_uid="EVSE-CS1")
+        again = await on.emsp.reserve(UID, LOCATION, "R-1", end)
+
+        for refused in (late, again):
+            assert refused.response["result"] == "REJECTED"
+            assert "more than 86400 s away" in refused.response["message"][0]["text"]
+        assert (await on.reservation())["state"] == "ACTIVE"
+
+
 async def test_only_the_driver_may_use_what_is_kept_and_an_app_has_an_alias(tmp_path: Path) -> None:
     async with scene(tmp_path, PER_HOUR) as on:
         await on.emsp.push_token("04STRANGER", contract_id="NL-EMS-C00000002-X")
