@@ -118,6 +118,15 @@ async def test_a_station_that_may_not_take_part_is_asked_for_nothing(office: Off
     assert len(office.stations.calls) == 1
 
 
+async def test_what_is_just_being_renewed_is_not_asked_for_as_it_was(office: Office) -> None:
+    await reserve(office)
+    await office.order(replace(RESERVE, expires_at=after(90)))
+
+    await boot(office)
+
+    assert len(office.stations.calls) == 2
+
+
 async def test_a_renewal_that_comes_meanwhile_counts(office: Office) -> None:
     await reserve(office)
     await boot(office)
