@@ -1,29 +1,48 @@
 """Log lines: a fixed phrase and fields, as text for people or JSON for machines."""
 
+import json
 import logging
 import sys
+from collections.abc import Callable
+from typing import TextIO, cast
 
 import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from gateway.ops.log_stream import LogStream
+
+Renderer = Callable[[WrappedLogger, str, EventDict], str]
+
 
 def configure_logs(level: str, format_: str) -> None:
-    """Set up structlog, and the standard library's logs of others, for the whole process; lines go to stderr."""
+    """Set up structlog, and the standard library's logs of others, for the whole process; lines go to stderr.
+
+    A line that cannot be written fails nothing: it is counted, and the count is told once lines can be written again.
+    """
     number = logging.getLevelNamesMapping()[level.upper()]
-    renderer: Processor = _render_json if format_ == "json" else _render_text
+    renderer: Renderer = _render_json if format_ == "json" else _render_text
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        stamp,
     ]
+
+    def render_loss(count: int) -> str:
+        event = {"event": "log lines lost", "level": "warning", "count": count}
+        return renderer(None, "warning", stamp(None, "warning", event)) + "\n"
+
+    # JSON is UTF-8 (RFC 8259 8.1), whatever the terminal.
+    encoding = "utf-8" if format_ == "json" else sys.stderr.encoding
+    stream = LogStream(sys.stderr.fileno(), encoding, render_loss)
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, stream)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -40,7 +59,10 @@ def configure_logs(level: str, format_: str) -> None:
 
 
 def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return orjson.dumps(event, default=str).decode()
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:  # what orjson has no JSON for, such as half a surrogate pair out of a header that is not UTF-8
+        return json.dumps(event, default=str, skipkeys=True)
 
 
 def _render_text(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

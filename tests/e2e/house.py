@@ -223,15 +223,19 @@ class GatewayProcess:
         self.house = house
         self._process: subprocess.Popen[bytes] | None = None
 
-    async def start(self, failpoint: str = "") -> None:
-        """Start and wait until it is healthy (or dead, with a failpoint that lies before)."""
+    async def start(self, failpoint: str = "", output: int | None = None) -> None:
+        """Start and wait until it is healthy (or dead, with a failpoint that lies before).
+
+        What it says goes to a file, or to the file descriptor `output`.
+        """
         environ = {**os.environ, **ENV, **self.house.env}
         if failpoint:
             environ["GATEWAY_FAILPOINT"] = failpoint
         config = self.house.write_config()
         with (self.house.directory / "gateway.log").open("ab") as log:
+            said = log.fileno() if output is None else output
             self._process = subprocess.Popen(  # noqa: ASYNC220
-                [sys.executable, "-m", "gateway", "run", "--config", str(config)], stdout=log, stderr=log, env=environ
+                [sys.executable, "-m", "gateway", "run", "--config", str(config)], stdout=said, stderr=said, env=environ
             )
         await until(self._is_up_or_dead, f"gateway up; its log:\n{self.log()}")
 
