@@ -4,35 +4,35 @@ import argparse
 import asyncio
 import contextlib
 import gc
-import io
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gateway import __version__
 from gateway.app import Gateway
 from gateway.commands import COMMANDS
-from gateway.commands.command import Command
 from gateway.config import Settings, load_settings
 from gateway.errors import GatewayError
 from gateway.ops.logs import configure_logs
+from gateway.ops.terminal import FAILED, GOOD, run_at_terminal, tell_problem
 
-GOOD, FAILED, USAGE_PROBLEM = 0, 1, 2
+USAGE_PROBLEM = 2
 _BESIDE = {command.NAME: command for command in COMMANDS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 good, 1 failed, 2 a usage or settings problem."""
-    _write_whatever_the_terminal()
-    args = _parser().parse_args(argv)
+    return run_at_terminal("gateway", lambda: _run_command(_parser().parse_args(argv)))
+
+
+def _run_command(args: argparse.Namespace) -> int:
     if args.command in _BESIDE:
-        return _run_beside(_BESIDE[args.command], args)
+        return _BESIDE[args.command].run(args)
     try:
         settings = load_settings(args.config, os.environ)
     except GatewayError as error:
-        print(f"gateway: {error}", file=sys.stderr)
+        tell_problem(f"gateway: {error}")
         return USAGE_PROBLEM
     if args.command == "check":
         print("the settings are good")
@@ -41,29 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _run(settings)
     except GatewayError as error:
-        print(f"gateway: {error}", file=sys.stderr)
+        tell_problem(f"gateway: {error}")
         return FAILED
     except OSError as error:
-        print(f"gateway: cannot start: {error}; is a port in use, or data_dir not writable?", file=sys.stderr)
+        tell_problem(f"gateway: cannot start: {error}; is a port in use, or data_dir not writable?")
         return FAILED
     return GOOD
-
-
-def _write_whatever_the_terminal() -> None:
-    """A sign that the terminal's encoding does not have is written as its number, and ends nothing."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def _run_beside(command: Command, args: argparse.Namespace) -> int:
-    """A reader that stops early (`| head`) is no fault of the command."""
-    try:
-        code = command.run(args)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return GOOD
-    return code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -15,6 +14,7 @@ from gateway.commands.operator import call
 from gateway.config import load_settings
 from gateway.errors import GatewayError, SettingsError
 from gateway.ops.logs import configure_logs
+from gateway.ops.terminal import tell_problem
 
 NAME = "correct"
 HELP = "take a CDR back by a credit, and make another in its place"
@@ -68,14 +68,14 @@ def run(args: argparse.Namespace) -> int:
     said = {name: getattr(args, name) for name in CHANGES}
     changes = {name: value for name, value in said.items() if value is not None and value is not False}
     if args.cancel == bool(changes):
-        print("gateway: say what is to be different on the new CDR, or --cancel for a credit alone", file=sys.stderr)
+        tell_problem("gateway: say what is to be different on the new CDR, or --cancel for a credit alone")
         return 2
     asked = {"reason": args.reason, **({"cancel": True} if args.cancel else changes)}
     try:
         settings = load_settings(args.config, os.environ)
         made = asyncio.run(call(settings, "POST", f"cdrs/{quote(args.id, safe='')}/corrections", asked))
     except GatewayError as error:
-        print(f"gateway: {error}", file=sys.stderr)
+        tell_problem(f"gateway: {error}")
         return 2 if isinstance(error, SettingsError) else 1
     print(made.decode() if args.json else _tell(args.id, json.loads(made, parse_float=Decimal)))
     return 0

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 from gateway.commands.reading import opened_to_read
@@ -14,6 +13,7 @@ from gateway.console.tell_explanation import tell_explanation
 from gateway.errors import GatewayError, NotFoundError, SettingsError
 from gateway.flows.explaining import load_explanation
 from gateway.ops.logs import configure_logs
+from gateway.ops.terminal import tell_problem
 
 NAME = "explain"
 HELP = "tell how a CDR came about: the messages, the readings, the periods, the arithmetic"
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         print(asyncio.run(_explain(load_settings(args.config, os.environ), args.id, is_json=args.json)))
     except GatewayError as error:
-        print(f"gateway: {error}", file=sys.stderr)
+        tell_problem(f"gateway: {error}")
         return 2 if isinstance(error, SettingsError) else 1
     return 0
 

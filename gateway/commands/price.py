@@ -24,6 +24,7 @@ from gateway.ocpi.foreign_cdrs import ForeignCdr, parse_foreign_cdr
 from gateway.ocpi.foreign_json import load_foreign
 from gateway.ocpi.foreign_tariffs import parse_foreign_tariff
 from gateway.ocpi.wire import render_time
+from gateway.ops.terminal import tell_problem
 
 NAME = "price"
 HELP = "recompute what a CDR costs and compare it with what the CDR says"
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         found = _price(cdr, tariffs, time_zone=args.time_zone, voltage=args.voltage)
         reckoning = _reckon(cdr, found, STATED_PLACES if args.round_to is None else args.round_to)
     except (_ProblemError, UnpriceableError) as error:
-        print(f"gateway price: {error}", file=sys.stderr)
+        tell_problem(f"gateway price: {error}")
         return USAGE_PROBLEM
     if args.json:
         sys.stdout.write(orjson.dumps(_render_json(reckoning)).decode() + "\n")

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 from gateway.config import load_settings
@@ -13,6 +12,7 @@ from gateway.ocpi.versions import choose_version
 from gateway.ocpp.versions import VERSIONS as OCPP_VERSIONS
 from gateway.ocpp.versions import find_version
 from gateway.ops.logs import configure_logs
+from gateway.ops.terminal import tell_problem
 from gateway.replay.outcome import render_outcome
 from gateway.replay.replay import replay
 from gateway.replay.telling import tell_outcome
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         ocpp = find_version(args.ocpp) if args.ocpp else None
         outcome = asyncio.run(replay(trace, inventory, settings, ocpi=version, ocpp=ocpp))
     except GatewayError as error:
-        print(f"gateway: {error}", file=sys.stderr)
+        tell_problem(f"gateway: {error}")
         return 2
     print(render_outcome(outcome).decode() if args.json else tell_outcome(outcome))
     return 0

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 from gateway.commands.reading import opened_to_read
@@ -12,6 +11,7 @@ from gateway.console.render_reports import render_csv, render_table
 from gateway.errors import GatewayError, SettingsError
 from gateway.flows.reports import load_reconciliation, month_of
 from gateway.ops.logs import configure_logs
+from gateway.ops.terminal import tell_problem
 
 NAME = "report"
 HELP = "reconcile a month: visits, bills, credits, what each partner has pulled, and the totals"
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         print(asyncio.run(_report(load_settings(args.config, os.environ), args)), end="" if args.csv else "\n")
     except GatewayError as error:
-        print(f"gateway: {error}", file=sys.stderr)
+        tell_problem(f"gateway: {error}")
         return 2 if isinstance(error, SettingsError) else 1
     return 0
 
