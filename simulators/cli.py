@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 
 from simulators import demo
 from simulators.charger import cli as charger
 from simulators.emsp import cli as emsp
-
-USAGE_PROBLEM = 2
+from simulators.terminal import run_at_terminal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a simulator; returns its exit code."""
+    return run_at_terminal(lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="simulator", description="Stand-ins for the two ends of a charge point gateway."
     )
@@ -24,11 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo.add_parser(commands)
     args = parser.parse_args(argv)
     run: Callable[[argparse.Namespace], int] = args.func
-    try:
-        return run(args)
-    except KeyboardInterrupt:
-        print("stopped by Ctrl-C", file=sys.stderr)
-        return USAGE_PROBLEM
+    return run(args)
 
 
 if __name__ == "__main__":

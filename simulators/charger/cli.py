@@ -12,6 +12,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simulators.terminal import tell_line
+
 from .clock import render_time
 from .errors import ConnectError, ScenarioError
 from .line import Patience
@@ -157,11 +159,11 @@ def _observer(tell: Tell, *, traces: bool) -> Callable[[Note], None]:
 def _tell(_: str, text: str, fields: dict[str, Any]) -> None:
     at = fields.pop("at", None)
     rest = "  ".join(f"{key}={value}" for key, value in fields.items() if value not in (None, ""))
-    print("  ".join(part for part in (at, text, rest) if part), flush=True)
+    tell_line("  ".join(part for part in (at, text, rest) if part))
 
 
 def _tell_json(kind: str, text: str, fields: dict[str, Any]) -> None:
-    print(json.dumps({"kind": kind, "text": text, **fields}, default=str), flush=True)
+    tell_line(json.dumps({"kind": kind, "text": text, **fields}, default=str))
 
 
 def _sum_up(outcome: Outcome, scenario: Scenario, tell: Tell) -> None:

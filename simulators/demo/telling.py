@@ -1,6 +1,8 @@
 """The demo's only way to speak."""
 
+from simulators.terminal import tell_line
+
 
 def tell(who: str, line: str) -> None:
     """One line of the story."""
-    print(f"{who:<9} {line}", flush=True)
+    tell_line(f"{who:<9} {line}")

@@ -19,6 +19,7 @@ from simulators.emsp.story import as_report, tell_cdrs, tell_findings, tell_summ
 from simulators.emsp.v221.enums import WhitelistType
 from simulators.emsp.versions import VERSIONS
 from simulators.emsp.wire import parse_datetime, render_json
+from simulators.terminal import tell_line
 
 OK, CHECKS_FAILED, CANNOT_GO_ON = 0, 1, 2
 
@@ -179,10 +180,10 @@ async def _check(args: argparse.Namespace) -> int:
 
         report = await emsp.check(args.connector, prepare)
     if args.json:
-        print(render_json(as_json(report)).decode())
+        tell_line(render_json(as_json(report)).decode())
     else:
         for line in tell_report(report):
-            _say(line)
+            tell_line(line)
     return OK if report.is_passed else CHECKS_FAILED
 
 
@@ -204,7 +205,7 @@ def _emsp_of(args: argparse.Namespace, story: Callable[[str], None]) -> Emsp:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    emsp = _emsp_of(args, _silent if args.json else _say)
+    emsp = _emsp_of(args, _silent if args.json else tell_line)
     try:
         async with emsp:
             await _act(emsp, args)
@@ -218,7 +219,7 @@ async def _run(args: argparse.Namespace) -> int:
 async def _act(emsp: Emsp, args: argparse.Namespace) -> None:
     if args.give_token_a:
         if not args.json:
-            _say(f"waiting for a CPO to register at {emsp.versions_url}")
+            tell_line(f"waiting for a CPO to register at {emsp.versions_url}")
         await emsp.wait_until_registered(args.timeout)
     else:
         await emsp.register()
@@ -231,7 +232,7 @@ async def _act(emsp: Emsp, args: argparse.Namespace) -> None:
         await emsp.probe()
     if args.rotate:
         await emsp.rotate()
-    await follow(emsp, args, _silent if args.json else _say)
+    await follow(emsp, args, _silent if args.json else tell_line)
     await _play_faults(emsp, args)
     if args.wait is not None:
         await _wait(emsp, args)
@@ -253,7 +254,9 @@ async def _play_faults(emsp: Emsp, args: argparse.Namespace) -> None:
 
 async def _wait(emsp: Emsp, args: argparse.Namespace) -> None:
     if not args.json:
-        _say(f"taking pushes at {emsp.versions_url}" + (" until Ctrl-C" if args.wait == 0 else f" for {args.wait:g} s"))
+        tell_line(
+            f"taking pushes at {emsp.versions_url}" + (" until Ctrl-C" if args.wait == 0 else f" for {args.wait:g} s")
+        )
     with suppress(asyncio.CancelledError, TimeoutError):
         async with asyncio.timeout(args.wait or None):
             await asyncio.Event().wait()
@@ -264,10 +267,10 @@ async def _wait(emsp: Emsp, args: argparse.Namespace) -> None:
 
 def _conclude(emsp: Emsp, args: argparse.Namespace) -> int:
     if args.json:
-        print(render_json(as_report(emsp)).decode())
+        tell_line(render_json(as_report(emsp)).decode())
     else:
         for line in (*tell_cdrs(emsp.store.cdrs), *tell_findings(list(emsp.findings)), tell_summary(emsp)):
-            _say(line)
+            tell_line(line)
     return CHECKS_FAILED if emsp.violations else OK
 
 
@@ -300,10 +303,6 @@ def _moment(text: str) -> datetime:
         return parse_datetime(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-01-31T12:00:00Z") from None
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 def _silent(_line: str) -> None:

@@ -1,6 +1,8 @@
 """`simulator demo` as a user starts it: it ends well only if everything of its story happened."""
 
 import asyncio
+import subprocess
+import sys
 from dataclasses import replace
 from decimal import Decimal
 from importlib import resources
@@ -56,3 +58,16 @@ def test_a_figure_that_is_not_as_its_scenario_says_ends_it_badly(
 
     assert code == FAILED
     assert "2.94 EUR incl. VAT    must be 2.95  WRONG" in capsys.readouterr().out
+
+
+def test_a_reader_that_leaves_ends_the_demo_and_its_gateway_quietly(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "simulators.cli", "demo", "--dir", str(tmp_path)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        assert demo.stderr is not None
+        assert demo.stdout.readline().startswith("gateway   starting")
+        demo.stdout.close()
+        complaints = demo.stderr.read()
+
+    assert (demo.returncode, complaints) == (2, "")
+    assert "gateway stopped" in (tmp_path / "gateway.log").read_text().splitlines()[-1]

@@ -1,0 +1,57 @@
+"""What a simulator does when nobody reads what it tells."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from simulators.cli import main
+
+CHARGER = ["charger", "--url", "ws://127.0.0.1:1/ocpp", "--id", "CS1", "--scenario"]
+
+
+@contextlib.contextmanager
+def nobody_reads() -> Iterator[int]:
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
+def start(*argv: str, buffers: bool = True, **streams: Any) -> subprocess.CompletedProcess[str]:
+    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+    environ = {**os.environ, "PYTHONUNBUFFERED": "" if buffers else "1"}
+    return subprocess.run([sys.executable, "-m", "simulators.cli", *argv], env=environ, text=True, check=False, **given)
+
+
+@pytest.mark.parametrize("buffers", [True, False])
+@pytest.mark.parametrize(("argv", "code"), [([*CHARGER, "16-simple"], 2), (["--help"], 0)], ids=["charger", "help"])
+def test_a_reader_that_has_left_ends_it_quietly(argv: list[str], code: int, *, buffers: bool) -> None:
+    with nobody_reads() as gone:
+        ended = start(*argv, buffers=buffers, stdout=gone)
+
+    assert (ended.returncode, ended.stderr) == (code, "")
+
+
+def test_a_problem_that_nobody_reads_of_is_still_in_the_exit_code() -> None:
+    with nobody_reads() as gone:
+        ended = start(*CHARGER, "none.toml", stderr=gone)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+
+
+def test_a_sign_that_the_terminal_cannot_show_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+
+    with pytest.raises(SystemExit) as stopped:
+        main(["charger", "--help"])
+
+    terminal.flush()
+    assert stopped.value.code == 0
+    assert b"wss://\\u2026" in terminal.buffer.getvalue()  # type: ignore[attr-defined]
