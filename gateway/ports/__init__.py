@@ -208,7 +208,8 @@ class Store(Protocol):
     async def load_hub_clients(self) -> Sequence[HubClient]: ...
     async def load_unsealed_sessions(self) -> Sequence[Session]: ...
 
-    """Every session without a CDR that is open, waits for its seal, or is held."""
+    """Every session without a CDR that is open, was refused and goes on all the same, waits for its seal, or is
+    held."""
 
     async def load_deliveries(self) -> Sequence[Delivery]: ...
 

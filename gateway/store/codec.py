@@ -37,6 +37,9 @@ def from_us_or_none(at_us: int | None) -> datetime | None:
     return None if at_us is None else from_us(at_us)
 
 
+_ENDED_AT = 14
+"""Where `ended_at` stands in a ledger, if that is so long."""
+
 _NO_FACT_REST = (None,) * 7
 _NO_LEDGER_REST = (None,) * 8
 """The ends of lists that say nothing; they are not written then."""
@@ -166,6 +169,12 @@ def render_ledger(ledger: Ledger) -> str:
     if rest != _NO_LEDGER_REST:
         parts += rest
     return orjson.dumps(parts).decode()
+
+
+def has_end(text: str) -> bool:
+    """Has the session of a rendered ledger ended?"""
+    parts = orjson.loads(text)
+    return len(parts) > _ENDED_AT and parts[_ENDED_AT] is not None
 
 
 def parse_ledger(text: str) -> Ledger:

@@ -20,6 +20,7 @@ from gateway.ports import Page, PageAsked, SaveSession
 from gateway.store.codec import (
     from_us,
     from_us_or_none,
+    has_end,
     parse_id_token,
     parse_ledger,
     render_id_token,
@@ -262,6 +263,14 @@ _UNSEALED = compiled(
         ),
     ).order_by(sessions.c.created_no)
 )
+_REFUSED = compiled(
+    select(sessions.c.id, sessions.c.ledger)
+    .where(
+        sessions.c.sealed_cdr_id.is_(None),
+        sessions.c.status == literal_column(f"'{SessionStatus.INVALID.value}'"),
+    )
+    .order_by(sessions.c.created_no)
+)
 _WITHOUT_CDR = compiled(
     _SELECT.where(
         sessions.c.sealed_cdr_id.is_(None),
@@ -305,7 +314,12 @@ _PAGE_WINDOW = _visible_page(sessions.c.created_no + literal_column("0"), *_VISI
 
 
 def load_unsealed_sessions(db: sqlite3.Connection) -> list[Session]:
-    return [_parse(row) for row in _UNSEALED.all(db)]
+    """Most of what is INVALID is over: of these only the folds are read."""
+    waiting = [_parse(row) for row in _UNSEALED.all(db)]
+    refused = [id_ for id_, ledger in _REFUSED.all(db) if not has_end(ledger)]
+    known = {session.id for session in waiting}
+    running = [_parse(row) for id_ in refused if id_ not in known and (row := _BY_ID.one(db, id=id_)) is not None]
+    return sorted([*waiting, *running], key=lambda session: session.created_no)
 
 
 def find_session(db: sqlite3.Connection, session_id: str) -> Session | None:

@@ -150,19 +150,21 @@ async def test_facts_come_in_the_order_of_their_device_times(store: SqliteStore)
     assert not await store.has_fact("s-2", "a-3")
 
 
-async def test_unsealed_are_open_waiting_and_held_sessions_without_a_cdr(store: SqliteStore) -> None:
+async def test_unsealed_are_open_refused_waiting_and_held_sessions_without_a_cdr(store: SqliteStore) -> None:
     done = {"status": SessionStatus.COMPLETED}
+    over = replace(SESSION.ledger, ended_at=NOON)
     await store.commit(
         [
             SaveSession(session_no(1)),
             SaveSession(session_no(2, **done, seal_due_at=NOON)),
             SaveSession(session_no(3, **done, hold="no tariff")),
             SaveSession(session_no(4, **done, sealed_cdr_id="c-4")),
-            SaveSession(session_no(5, status=SessionStatus.INVALID)),
+            SaveSession(session_no(5, status=SessionStatus.INVALID, ledger=over)),
+            SaveSession(session_no(6, status=SessionStatus.INVALID)),
         ]
     )
 
-    assert [session.id for session in await store.load_unsealed_sessions()] == ["s-1", "s-2", "s-3"]
+    assert [session.id for session in await store.load_unsealed_sessions()] == ["s-1", "s-2", "s-3", "s-6"]
 
 
 async def test_the_operator_lists_all_sessions_newest_first(store: SqliteStore) -> None:

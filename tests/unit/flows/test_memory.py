@@ -206,6 +206,7 @@ def test_a_tariff_is_known_until_it_is_deleted() -> None:
 
 async def test_after_a_restart_memory_is_as_it_was(stage: Stage) -> None:
     await stage.send_all(status(0, "Charging"), start(), stop(20, 3000), start(30, 3000), start(31, plug=2))
+    await stage.send(start(32, card="STRANGER", plug=3))  # refused, and charging all the same
     before = stage.memory
 
     await stage.reopen()
@@ -213,7 +214,7 @@ async def test_after_a_restart_memory_is_as_it_was(stage: Stage) -> None:
     after_restart = stage.memory
     tables = [name for name in vars(before) if name not in ("on_due", "_appliers")]
     assert {name: getattr(after_restart, name) for name in tables} == {name: getattr(before, name) for name in tables}
-    assert len(before.sessions) == 3
+    assert len(before.sessions) == 4
 
 
 async def test_sessions_that_are_loaded_share_the_tariff_they_have_in_common(stage: Stage) -> None:

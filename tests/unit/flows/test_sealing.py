@@ -507,6 +507,16 @@ async def test_a_refused_session_that_never_stopped_is_given_up_without_a_bill(s
     assert await stage.load_cdrs() == []
 
 
+async def test_a_refused_session_that_never_stopped_is_given_up_after_a_restart_too(stage: Stage) -> None:
+    await stage.send(start(card="STRANGER"))
+    await stage.reopen()
+
+    await stage.wait(DAY_S)
+    await stage.wait(60)
+
+    assert (await stage.load_session()).ledger.ended_at is not None
+
+
 async def test_a_session_of_a_deleted_station_is_given_up(stage: Stage) -> None:
     await stage.send(start())
     await stage.provide(DeleteStation(STATION))

@@ -17,7 +17,7 @@ READS_A_WHOLE_TABLE = {
     *("gateway.store.locations._ALL", "gateway.store.locations._STATUSES", "gateway.store.partners._SELECT"),
     *("gateway.store.stations._SELECT", "gateway.store.stations._SELECT_STATUSES", "gateway.store.tariffs._SELECT"),
     *("gateway.store.tokens._LOCALS", "gateway.store.tokens._AMBIGUOUS", "gateway.store.sessions._UNSEALED"),
-    "gateway.store.facts._LATE",
+    *("gateway.store.facts._LATE", "gateway.store.sessions._REFUSED"),
     *("gateway.store.journal._NOTICES", "gateway.store.journal._INCIDENTS", "gateway.store.journal._LIST_QUARANTINED"),
     *("gateway.store.cdrs._NEWEST", "gateway.store.sessions._NEWEST", "gateway.store.sessions._WITHOUT_CDR"),
 }
