@@ -220,7 +220,9 @@ class Reservations:
             word = TIMEOUT  # that is what the partner was told
         if current is None:  # used, or over, before the reply
             over = await self._store.find_reservation(reservation_id)
-            if word == ACCEPTED and over is not None and over.state is not ReservationState.USED:
+            # A renewal that the station took after the use is a reservation of its own there.
+            is_its_use = over is not None and over.state is ReservationState.USED and over.booking == booking
+            if word == ACCEPTED and over is not None and not is_its_use:
                 word, reason = REJECTED, f"the reservation ended meanwhile, it is {over.state}"
                 self._desk.spawn(self._ends.let_go(over))
             await self._desk.finish(callback, word, reason)

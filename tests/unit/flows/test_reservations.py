@@ -539,6 +539,17 @@ async def test_a_renewal_that_the_station_takes_after_the_cancellation_is_none(o
     assert office.stations.calls[-1] == CancelReservationCall(no=reservation.no)
 
 
+async def test_a_renewal_that_the_station_takes_after_the_use_is_none(office: Office) -> None:
+    reservation = await reserve(office)
+    await office.order(replace(RESERVE, expires_at=after(90)))
+    await office.stage.send(start(1))
+    await office.reply()
+
+    assert await office.results() == ["ACCEPTED", "REJECTED"]
+    assert (await kept(office)).state is ReservationState.USED
+    assert office.stations.calls[-1] == CancelReservationCall(no=reservation.no)
+
+
 async def test_a_number_that_is_none_of_ours_is_as_no_number(office: Office) -> None:
     """Seen: stations that tell a reservationId with every start."""
     await reserve(office)
