@@ -172,9 +172,23 @@ class Reservations:
         callback = self._desk.callback(
             asked, order, choice.key.station_id, location.party, session_id=reservation.session_id
         )
-        await self._desk.open(callback, SaveReservation(reservation), token=mask_uid(order.token.uid))
+        await self._open(callback, reservation, known or lost)
         self._desk.spawn(self._run_reserve(callback, reservation, booking))
         return None
+
+    async def _open(self, callback: Callback, reservation: Reservation, before: Reservation | None) -> None:
+        """Keep the order.  Raises RevisionConflictError if what it is to change is no more as it was `before`."""
+        token = mask_uid((reservation.renewal or reservation.booking).token.uid)
+
+        async def keep() -> None:
+            if before is not None and self._memory.reservations.get(before.id) != before:
+                raise RevisionConflictError(f"reservation {before.id} has changed meanwhile")
+            await self._desk.open(callback, SaveReservation(reservation), token=token)
+
+        if before is None:  # nobody else knows it
+            await keep()
+        else:
+            await self._mailboxes.run(before.key.station_id, keep)
 
     def _choose(self, location: Location, order: ReserveOrder, known: Reservation | None) -> Choice | Refusal:
         """A renewal that names no EVSE is of the one that is kept."""

@@ -1,5 +1,6 @@
 """Plugs that are kept: what is asked of the station, what it answers or does not, and how it ends."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -548,6 +549,21 @@ async def test_a_renewal_that_the_station_takes_after_the_use_is_none(office: Of
     assert await office.results() == ["ACCEPTED", "REJECTED"]
     assert (await kept(office)).state is ReservationState.USED
     assert office.stations.calls[-1] == CancelReservationCall(no=reservation.no)
+
+
+async def test_an_end_that_the_station_tells_is_not_lost_to_a_renewal_that_comes_with_it(office: Office) -> None:
+    reservation = await reserve(office)
+    ended = ReservationEnded(
+        receipt=receipt("ReservationStatusUpdate"), reservation_no=reservation.no, ended=ReservationEnd.WITHDRAWN
+    )
+
+    _, answer = await asyncio.gather(
+        office.stage.mailboxes.run(STATION, lambda: office.stage.events.on_reservation_ended(ended)),
+        office.take(replace(RESERVE, expires_at=after(90)), PARTNER),
+    )
+
+    assert (answer.result, (await kept(office)).state) == ("REJECTED", ReservationState.WITHDRAWN)
+    assert await office.results() == ["ACCEPTED", "CANCELED_RESERVATION"]
 
 
 async def test_a_number_that_is_none_of_ours_is_as_no_number(office: Office) -> None:
