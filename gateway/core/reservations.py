@@ -147,7 +147,7 @@ def find_for_transaction(
         for one in live
         if one.state is not ReservationState.UNANSWERED and _keeps(one, key) and one.asked_at - SLOW_CLOCK <= at
     ]
-    return max(keeping, key=lambda one: _is_driver(one, id_token), default=None)
+    return max(keeping, key=lambda one: is_driver(one, id_token), default=None)
 
 
 def _keeps(reservation: Reservation, key: ConnectorKey) -> bool:
@@ -180,7 +180,7 @@ def find_for_card(live: Iterable[Reservation], evse_no: int, id_token: IdToken, 
         (
             one
             for one in live
-            if evse_no in (0, one.key.evse_no) and _is_driver(one, id_token) and now <= one.booking.expires_at
+            if evse_no in (0, one.key.evse_no) and is_driver(one, id_token) and now <= one.booking.expires_at
         ),
         None,
     )
@@ -197,7 +197,7 @@ def judge_driver(
     """
     booking, known = reservation.booking, verdict.token
     let_in = verdict if isinstance(verdict, Authorization) and verdict.status is AuthStatus.ACCEPTED else None
-    if _is_driver(reservation, id_token):
+    if is_driver(reservation, id_token):
         is_listed = known is not None and is_same_driver(known, booking.token) and not _is_alias(reservation)
         if let_in is None or not is_listed:
             return authorization_of_booking(reservation)
@@ -222,7 +222,8 @@ def authorization_of_booking(reservation: Reservation) -> Authorization:
     )
 
 
-def _is_driver(reservation: Reservation, id_token: IdToken) -> bool:
+def is_driver(reservation: Reservation, id_token: IdToken) -> bool:
+    """Is it what the station knows the driver by?"""
     return reservation.booking.id_token.value.casefold() == id_token.value.casefold()
 
 

@@ -9,6 +9,7 @@ from gateway.core.reservations import (
     authorization_of_booking,
     find_for_card,
     find_for_transaction,
+    is_driver,
     judge_driver,
 )
 from gateway.domain.events import TransactionReported
@@ -47,6 +48,7 @@ class Reserved:
             authorization=authorization_of_booking(found),
             changes_on_use=partial(self._use, found.id),
             judge=partial(judge_driver, found),
+            is_drivers=is_driver(found, event.id_token),
         )
 
     def find_card(self, shown: Shown) -> Authorization | None:

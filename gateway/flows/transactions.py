@@ -239,13 +239,14 @@ class Transactions:
         return new_session(id_, self._clock.now())
 
     def _changes_on_use(self, expected: Expected | None, session: Session) -> Sequence[Change]:
-        """What was expected has come as this session; another that awaits it does so no longer."""
+        """What was expected has come as this session; others that await it do so no longer."""
         if expected is None:
             return ()
         changes = [*expected.changes_on_use(session.id)]
-        awaiting = self._memory.sessions.get(expected.session_id)
-        if awaiting is not None and awaiting.is_awaited and awaiting.id != session.id:
-            changes.append(SaveSession(give_up(awaiting, self._clock.now()), write_terms=True))
+        for session_id in (expected.session_id, *expected.session_ids):
+            awaiting = self._memory.sessions.get(session_id)
+            if awaiting is not None and awaiting.is_awaited and awaiting.id != session.id:
+                changes.append(SaveSession(give_up(awaiting, self._clock.now()), write_terms=True))
         return changes
 
     # --- going on ------------------------------------------------------------------------------------------------
@@ -347,7 +348,7 @@ class Transactions:
             [
                 SaveSession(left, write_terms=True),
                 SaveSession(adopted, write_terms=True, fact=fact, more=tuple(told)),
-                *expected.changes_on_use(adopted.id),
+                *self._changes_on_use(expected, adopted),
             ]
         )
         log.info("transaction expected", session_id=adopted.id, transaction_id=transaction_id, taken_over=session.id)

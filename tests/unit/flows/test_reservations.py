@@ -621,6 +621,36 @@ async def test_a_start_that_is_ordered_before_the_station_has_answered_is_of_the
     assert len(await office.sessions()) == 1
 
 
+async def test_a_start_that_was_ordered_before_its_driver_had_the_plug_uses_it(office: Office) -> None:
+    """Else he would pay for not having come."""
+    await office.order(START)
+    await office.reply()
+    reservation = await reserve(office)
+    pending = next(one for one in await office.sessions() if one.id != reservation.session_id)
+
+    await office.stage.send(start(1))
+
+    assert (await kept(office)).state is ReservationState.USED
+    states = {one.id: one.status for one in await office.sessions()}
+    assert states == {reservation.session_id: SessionStatus.ACTIVE, pending.id: SessionStatus.INVALID}
+    await office.pass_s(31 * 60)
+    assert len(await office.sessions()) == 2
+
+
+async def test_a_cable_that_came_first_leaves_nothing_waiting_where_two_wait_for_its_driver(office: Office) -> None:
+    await office.order(START)
+    await office.reply()
+    reservation = await reserve(office)
+    await office.stage.send(started(0, 0, card=None))
+
+    await office.stage.send(updated(1, 1, 1000, id_token=reservation.booking.id_token))
+
+    states = {one.id: one.status for one in await office.sessions()}
+    assert states.pop(reservation.session_id) is SessionStatus.ACTIVE
+    assert list(states.values()) == [SessionStatus.INVALID, SessionStatus.INVALID]
+    assert (await kept(office)).state is ReservationState.USED
+
+
 async def test_a_start_for_another_card_of_the_group_uses_the_reservation(office: Office) -> None:
     """Else its driver would pay for not having come."""
     await office.order(replace(RESERVE, token=replace(TOKEN, group_id="G")))
