@@ -90,9 +90,13 @@ class Office:
         self, stage: Stage, rules: CommandRules | None = None, limits: ReservationLimits | None = None
     ) -> None:
         self.stage = stage
-        self.stations = Stations()
+        self.stations = self.meet_stations()
         self.rules = rules or CommandRules()
         self.limits = limits or ReservationLimits()
+
+    def meet_stations(self) -> Stations:
+        """Those that are there at a start of the program."""
+        return Stations()
 
     async def open(self) -> None:
         stage, store = self.stage, self.stage.store
@@ -159,7 +163,7 @@ class Office:
     async def reopen(self) -> None:
         """The program is started anew; what waited for a station waits no more."""
         await self.close()
-        self.stations = Stations()
+        self.stations = self.meet_stations()
         await self.stage.reopen()
         await self.open()
 
@@ -175,6 +179,12 @@ class Office:
         await self.stage.provide(SaveLocation(replace(location, evses=evses)))
 
     async def order(self, order: Order, partner: Partner = PARTNER, *, sender: PartyId | None = None) -> CommandAnswer:
+        answer = await self.take(order, partner, sender)
+        await self.settle()
+        return answer
+
+    async def take(self, order: Order, partner: Partner, sender: PartyId | None = None) -> CommandAnswer:
+        """The answer, before anything is done."""
         kinds = {
             StartOrder: CallbackKind.START_SESSION,
             StopOrder: CallbackKind.STOP_SESSION,
@@ -183,9 +193,7 @@ class Office:
             CancelReservationOrder: CallbackKind.CANCEL_RESERVATION,
         }
         asked = Asked(partner=partner, version="2.2.1", kind=kinds[type(order)], sender=sender)
-        answer = await self.commands.order(asked, order)
-        await self.settle()
-        return answer
+        return await self.commands.order(asked, order)
 
     async def reply(self, reply: CallReply = ACCEPTED) -> None:
         """The station answers the call that waits longest."""
