@@ -187,8 +187,9 @@ class StationEvents:
 
     def on_transaction(self, event: TransactionReported) -> Awaitable[TransactionAnswer]:
         """A start, readings, a change or a stop."""
-        if event.kind is FactKind.STARTED or event.kind is FactKind.ENDED:
-            return self._on_begin_or_end(event)
+        is_begin_or_end = event.kind is FactKind.STARTED or event.kind is FactKind.ENDED
+        if is_begin_or_end or event.id_token is not None:  # a card may use what is reserved
+            return self._on_change(event)
         return self._transactions.on_transaction(event)
 
     def begin_transaction(
@@ -197,7 +198,7 @@ class StationEvents:
         """Readings or a change, where one commit is all that it takes; else False, and nothing is done."""
         return self._transactions.begin(event, then)
 
-    async def _on_begin_or_end(self, event: TransactionReported) -> TransactionAnswer:
+    async def _on_change(self, event: TransactionReported) -> TransactionAnswer:
         answer = await self._transactions.on_transaction(event)
         await self._availability.refresh(event.receipt.station_id)
         return answer

@@ -348,6 +348,16 @@ async def test_who_plugs_in_first_has_his_reservation_once_he_shows_his_card(off
     assert other.id not in office.stage.memory.sessions
 
 
+async def test_a_plug_is_reserved_no_longer_once_the_card_was_shown(office: Office) -> None:
+    reservation = await reserve(office)
+    await office.stage.send(started(0, 10, 1000, card=None))
+    assert office.stage.status_of() is EvseStatus.RESERVED
+
+    await office.stage.send(updated(1, 11, 1100, id_token=reservation.booking.id_token))
+
+    assert office.stage.status_of() is EvseStatus.AVAILABLE  # which is all that the station has said of the plug
+
+
 # --- its end
 
 
