@@ -199,9 +199,6 @@ class Memory:
     def put_session(self, session: Session) -> None:
         """Keep a session while it has no CDR and may yet get one."""
         known = self.sessions.get(session.id)
-        if known is not None and _goes_on(known, session):
-            self.sessions[session.id] = session
-            return
         if not _is_kept(session):
             if known is not None:
                 self._drop_session(known)
@@ -363,19 +360,6 @@ def _share_tariffs(sessions: Iterable[Session]) -> Iterator[Session]:
 
 def _in_time(sessions: list[Session]) -> list[Session]:
     return sorted(sessions, key=lambda session: session.ledger.started_at) if len(sessions) > 1 else sessions
-
-
-def _goes_on(known: Session, session: Session) -> bool:
-    """Has nothing changed of what a session is found by, as almost always?"""
-    return (
-        session.status is known.status
-        and session.key is known.key
-        and session.transaction_id is known.transaction_id
-        and session.seal_due_at is known.seal_due_at
-        and session.status is not SessionStatus.INVALID
-        and session.sealed_cdr_id is None
-        and session.waiver is None
-    )
 
 
 def _is_kept(session: Session) -> bool:
