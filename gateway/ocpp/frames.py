@@ -216,14 +216,11 @@ def render_call(call_id: str, action: str, payload: Any) -> bytes:
 
 
 def render_result(call_id: str, payload: Any) -> bytes:
-    """A CALLRESULT as compact JSON."""
+    """A CALLRESULT as compact JSON; None is the payload of the many responses without fields."""
+    if not payload:
+        return b"[3," + orjson.dumps(call_id) + b",{}]"
     # A copy: what orjson made keeps its whole buffer, and an answer is kept for a while.
     return bytes(memoryview(orjson.dumps([CALL_RESULT, call_id, payload])))
-
-
-def render_empty_result(call_id: str) -> bytes:
-    """The CALLRESULT of the many responses without fields."""
-    return b"[3," + orjson.dumps(call_id) + b",{}]"
 
 
 def render_error(call_id: str, code: str, description: str, details: dict[str, Any] | None = None) -> bytes:

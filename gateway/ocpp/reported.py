@@ -47,8 +47,7 @@ class Reported(Step):
         link, call_id, frame = self._link, self._call_id, None
         try:
             if not isinstance(answer, Exception):
-                result = self._render(answer)
-                frame = frames.render_result(call_id, result) if result else frames.render_empty_result(call_id)
+                frame = frames.render_result(call_id, self._render(answer))
             rest = link.answer_report(call_id, self._text, self._received_at, frame)
         except Exception:  # root of a task: whatever happens, the station's mailbox goes on
             log.exception("step failed", station_id=link.station_id)

@@ -56,7 +56,7 @@ class Service:
             )
         for problem in problems:
             await self.note(seat, action, problem, received_at)
-        return frames.render_result(call.id, result) if result else frames.render_empty_result(call.id)
+        return frames.render_result(call.id, result)
 
     def read_report(
         self, version: Version, seat: Seat, call: Call, text: str, received_at: datetime

@@ -116,7 +116,7 @@ def test_a_rendered_call_is_read_back(message_id: str, value: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=36))
 def test_the_empty_result_carries_any_id(message_id: str) -> None:
-    assert parse_frame(frames.render_empty_result(message_id).decode()) == CallResult(message_id, {})
+    assert parse_frame(frames.render_result(message_id, None).decode()) == CallResult(message_id, {})
 
 
 def test_calls_are_compact_and_keep_the_order_of_keys() -> None:
