@@ -35,14 +35,21 @@ def energy_wh_of(reading: Reading) -> Decimal | None:
     Signed blobs carry no number; a negative or non-finite register is a fault of the meter and moves no energy.
     """
     value = reading.value
-    if value is None or reading.measurand != ENERGY_IMPORT or not value.is_finite() or value < 0:
+    if value is None or reading.measurand != ENERGY_IMPORT or not value.is_finite():
         return None
-    tens = TENS_OF_UNITS.get(reading.unit)
+    return _to_wh(value, reading.unit, reading.multiplier)
+
+
+def _to_wh(value: Decimal, unit: str, multiplier: int) -> Decimal | None:
+    """A finite number as Wh, None where it can be no register."""
+    if value < 0:
+        return None
+    tens = TENS_OF_UNITS.get(unit)
     if tens is None:
-        tens = TENS_OF_UNITS.get(reading.unit.casefold())
+        tens = TENS_OF_UNITS.get(unit.casefold())
         if tens is None:
             return None
-    tens += reading.multiplier
+    tens += multiplier
     if tens:
         if abs(tens) > MOST_TENS:
             return None
@@ -80,22 +87,20 @@ def registers_of(readings: Sequence[Reading]) -> Sequence[tuple[datetime, Decima
 
 def _find_sole_total(readings: SampledReadings) -> tuple[datetime, Decimal] | None:
     """The register of almost every message: it is told once, as a plain number.  None calls for a closer look."""
-    sole = readings.find_sole_import()
-    if sole is None:
+    imports = readings.find_import_samples()
+    if len(imports) != 1:
         return None
-    at, sample = sole
+    at, sample = imports[0]
     get = sample.get
     if get("phase") is not None or get("location") not in _AT_OUTLET or get("format") == "SignedData":
         return None
-    value, unit, multiplier = parse_number(get("value")), get("unit"), 0
+    value, unit = parse_number(get("value")), get("unit")
     if unit is None and (of_measure := get("unitOfMeasure")):
-        unit, multiplier = of_measure.get("unit"), of_measure.get("multiplier")
-    tens = TENS_OF_UNITS.get(unit or "Wh")
-    if value is None or value < 0 or tens is None or multiplier:
-        return None
-    if tens:
-        value = value.scaleb(tens)
-    return (at, value) if value <= MOST_WH else None
+        if of_measure.get("multiplier"):
+            return None
+        unit = of_measure.get("unit")
+    wh = None if value is None else _to_wh(value, unit or "Wh", 0)
+    return None if wh is None else (at, wh)
 
 
 def rank_of(source: str) -> tuple[int, int]:

@@ -57,29 +57,20 @@ class SampledReadings(Sequence[Reading]):
         self.sent = sent
         self._parsed: tuple[Reading, ...] | None = None
 
-    def find_imports(self) -> list[Reading]:
-        """Those of energy that was drawn; no other is parsed."""
+    def find_import_samples(self) -> list[tuple[datetime, SampledValue]]:
+        """What was sampled of the energy that was drawn, each with its time."""
         found = []
         for at, samples in self.sent:
             for sample in samples:
                 measurand = sample.get("measurand")
                 if not measurand or measurand == ENERGY_IMPORT:
-                    reading = parse_sampled_value(sample, at)
-                    if reading is not None:
-                        found.append(reading)
+                    found.append((at, sample))
         return found
 
-    def find_sole_import(self) -> tuple[datetime, SampledValue] | None:
-        """The one sample of energy that was drawn, and its time; None if there is none, or more than one."""
-        found = None
-        for at, samples in self.sent:
-            for sample in samples:
-                measurand = sample.get("measurand")
-                if not measurand or measurand == ENERGY_IMPORT:
-                    if found is not None:
-                        return None
-                    found = (at, sample)
-        return found
+    def find_imports(self) -> list[Reading]:
+        """Those of energy that was drawn; no other is parsed."""
+        parsed = [parse_sampled_value(sample, at) for at, sample in self.find_import_samples()]
+        return [reading for reading in parsed if reading is not None]
 
     def _parse(self) -> tuple[Reading, ...]:
         if self._parsed is None:

@@ -123,7 +123,10 @@ def test_readings_span_their_times_however_they_were_sent() -> None:
     assert span_of(()) is None
 
 
-def test_a_sole_import_is_found_and_of_several_none() -> None:
-    assert SENT.find_sole_import() is None
-    assert SampledReadings(SENT.sent[1:]).find_sole_import() == (TEN, SENT.sent[1][1][0])
-    assert SampledReadings([(NINE, [{"value": "7", "measurand": "Voltage"}])]).find_sole_import() is None
+def test_samples_of_imports_are_found_with_their_times() -> None:
+    assert SENT.find_import_samples() == [
+        (NINE, SENT.sent[0][1][0]),
+        (NINE, SENT.sent[0][1][2]),
+        (TEN, SENT.sent[1][1][0]),
+    ]
+    assert SampledReadings([(NINE, [{"value": "7", "measurand": "Voltage"}])]).find_import_samples() == []
