@@ -10,18 +10,10 @@ import pytest
 
 from simulators.charger import Patience, build_charger, load_scenario
 from tests.e2e.house import DEADLINE_S, GatewayProcess
+from tests.fakes.readers import nobody_reads
 
 UID = "04E2A1B2C3D480"
 PATIENCE = Patience(reply_timeout_s=5, give_up_after_s=30)
-
-
-@contextlib.contextmanager
-def reader_gone() -> Iterator[int]:
-    """`gateway run | true`."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    yield writing
-    os.close(writing)
 
 
 @contextlib.contextmanager
@@ -59,7 +51,7 @@ def disk_full() -> Iterator[int]:
 
 
 OUTPUTS = {
-    "reader gone": reader_gone,
+    "reader gone": nobody_reads,
     "reader leaves": reader_leaves,
     "reader asleep": lambda: reader_asleep(blocks=True),
     "reader asleep, pipe does not block": lambda: reader_asleep(blocks=False),

@@ -1,15 +1,14 @@
-import contextlib
 import io
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.cli import main
+from tests.fakes.readers import nobody_reads, run_module
 
 
 @pytest.mark.parametrize(("command", "sentence"), [("price", "Recompute what a CDR costs"), ("run", "Run the gateway")])
@@ -32,18 +31,7 @@ def test_a_sign_that_the_terminal_cannot_show_ends_nothing(monkeypatch: pytest.M
     assert b"GATEWAY_\\u2026" in terminal.buffer.getvalue()  # type: ignore[attr-defined]
 
 
-@contextlib.contextmanager
-def nobody_reads() -> Iterator[int]:
-    reading, writing = os.pipe()
-    os.close(reading)
-    yield writing
-    os.close(writing)
-
-
-def start(*argv: str, buffers: bool = True, **streams: Any) -> subprocess.CompletedProcess[str]:
-    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-    environ = {**os.environ, "PYTHONUNBUFFERED": "" if buffers else "1"}
-    return subprocess.run([sys.executable, "-m", "gateway", *argv], env=environ, text=True, check=False, **given)
+start = partial(run_module, "gateway")
 
 
 @pytest.mark.parametrize("buffers", [True, False])

@@ -1,6 +1,8 @@
 """Commands on the stage: a partner that orders, and a station that answers as it is told."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -227,6 +229,15 @@ class Office:
 
     async def sessions(self) -> list[Session]:
         return list(reversed(await self.stage.store.real.list_sessions(limit=100)))
+
+
+@asynccontextmanager
+async def opened_office(stage: Stage, **given: Any) -> AsyncIterator[Office]:
+    office = Office(stage, **given)
+    await office.open()
+    await office.provide()
+    yield office
+    await office.close()
 
 
 def _check_url(url: str) -> None:

@@ -11,7 +11,7 @@ from gateway.domain.callbacks import Callback, CallbackKind, CallbackState
 from gateway.domain.partners import PartnerStatus
 from gateway.errors import StoreDownError
 from gateway.ports import SavePartner
-from tests.unit.flows.office import PARTNER, URL, Office
+from tests.unit.flows.office import PARTNER, URL, Office, opened_office
 from tests.unit.flows.stage import Stage
 from tests.unit.flows.words import NOON, STATION
 
@@ -29,11 +29,8 @@ ASKED = Callback(
 
 @pytest_asyncio.fixture
 async def office(stage: Stage) -> AsyncIterator[Office]:
-    office = Office(stage)
-    await office.open()
-    await office.provide()
-    yield office
-    await office.close()
+    async with opened_office(stage) as office:
+        yield office
 
 
 async def load(office: Office, callback_id: str = "cb-1") -> Callback:

@@ -13,7 +13,7 @@ from gateway.domain.partners import Partner
 from gateway.domain.sessions import SessionStatus
 from gateway.domain.tokens import AuthMethod, AuthStatus, IdToken
 from gateway.errors import StoreDownError, WireError
-from tests.unit.flows.office import PARTNER, START, URL, Office
+from tests.unit.flows.office import PARTNER, START, URL, Office, opened_office
 from tests.unit.flows.stage import Stage
 from tests.unit.flows.words import (
     LOCATION,
@@ -38,11 +38,8 @@ UNLOCK = UnlockOrder(response_url=URL, location_id=LOCATION.id, evse_uid=f"{STAT
 
 @pytest_asyncio.fixture
 async def office(stage: Stage) -> AsyncIterator[Office]:
-    office = Office(stage)
-    await office.open()
-    await office.provide()
-    yield office
-    await office.close()
+    async with opened_office(stage) as office:
+        yield office
 
 
 async def test_an_accepted_start_is_a_pending_session_that_its_transaction_takes_over(office: Office) -> None:

@@ -11,7 +11,7 @@ from gateway.domain.reservations import ReservationState
 from gateway.domain.sessions import SessionStatus
 from gateway.domain.stations import Admission
 from gateway.ports import SaveStation
-from tests.unit.flows.office import ACCEPTED, Office
+from tests.unit.flows.office import ACCEPTED, Office, opened_office
 from tests.unit.flows.stage import Stage
 from tests.unit.flows.test_reservations import CANCEL, REJECTED, RESERVE, SILENCE, kept, only_session, reserve
 from tests.unit.flows.words import STATION, after, start, status
@@ -22,12 +22,9 @@ CONFUSED = CallReply(outcome=CallOutcomeKind.CALL_ERROR, error_code="InternalErr
 
 @pytest_asyncio.fixture
 async def office(stage: Stage) -> AsyncIterator[Office]:
-    office = Office(stage)
-    await office.open()
-    await office.provide()
-    await stage.send(status(0, "Available"))
-    yield office
-    await office.close()
+    async with opened_office(stage) as office:
+        await stage.send(status(0, "Available"))
+        yield office
 
 
 async def boot(office: Office) -> None:

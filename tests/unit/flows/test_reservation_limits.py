@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from gateway.core.reservation_limits import ReservationLimits
 from gateway.domain.commands import CancelReservationOrder, ReserveOrder
-from tests.unit.flows.office import URL, Office
+from tests.unit.flows.office import URL, Office, opened_office
 from tests.unit.flows.stage import Stage
 from tests.unit.flows.test_reservations import REJECTED, RESERVE, SILENCE
 from tests.unit.flows.words import STATION, TOKEN, after, status
@@ -19,12 +19,9 @@ ONE_EACH = ReservationLimits(most_per_partner=1, longest=timedelta(hours=1))
 
 @pytest_asyncio.fixture
 async def office(stage: Stage) -> AsyncIterator[Office]:
-    office = Office(stage, limits=ONE_EACH)
-    await office.open()
-    await office.provide()
-    await stage.send(status(0, "Available"))
-    yield office
-    await office.close()
+    async with opened_office(stage, limits=ONE_EACH) as office:
+        await stage.send(status(0, "Available"))
+        yield office
 
 
 async def reserve(office: Office, order: ReserveOrder = RESERVE) -> str:

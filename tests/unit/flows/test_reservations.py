@@ -18,7 +18,7 @@ from gateway.domain.sessions import ReservationEnd, Session, SessionStatus
 from gateway.domain.tokens import AuthMethod, AuthStatus
 from gateway.errors import ConflictError, NotFoundError
 from gateway.ports import SaveReservation, SaveToken
-from tests.unit.flows.office import ACCEPTED, PARTNER, START, URL, Office
+from tests.unit.flows.office import ACCEPTED, PARTNER, START, URL, Office, opened_office
 from tests.unit.flows.stage import Stage
 from tests.unit.flows.words import LOCATION, STATION, TOKEN, after, receipt, start, started, status, stop, updated
 
@@ -40,12 +40,9 @@ HUB_PARTNER = replace(PARTNER, roles=(replace(PARTNER.roles[0], role="HUB"),))
 
 @pytest_asyncio.fixture
 async def office(stage: Stage) -> AsyncIterator[Office]:
-    office = Office(stage)
-    await office.open()
-    await office.provide()
-    await stage.send(status(0, "Available"))
-    yield office
-    await office.close()
+    async with opened_office(stage) as office:
+        await stage.send(status(0, "Available"))
+        yield office
 
 
 async def kept(office: Office) -> Reservation:

@@ -1,32 +1,18 @@
 """What a simulator does when nobody reads what it tells."""
 
-import contextlib
 import io
-import os
-import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import pytest
 
 from simulators.cli import main
+from tests.fakes.readers import nobody_reads, run_module
 
 CHARGER = ["charger", "--url", "ws://127.0.0.1:1/ocpp", "--id", "CS1", "--scenario"]
 
 
-@contextlib.contextmanager
-def nobody_reads() -> Iterator[int]:
-    reading, writing = os.pipe()
-    os.close(reading)
-    yield writing
-    os.close(writing)
-
-
-def start(*argv: str, buffers: bool = True, **streams: Any) -> subprocess.CompletedProcess[str]:
-    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-    environ = {**os.environ, "PYTHONUNBUFFERED": "" if buffers else "1"}
-    return subprocess.run([sys.executable, "-m", "simulators.cli", *argv], env=environ, text=True, check=False, **given)
+start = partial(run_module, "simulators.cli")
 
 
 @pytest.mark.parametrize("buffers", [True, False])
