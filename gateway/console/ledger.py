@@ -57,10 +57,10 @@ async def get_session(request: web.Request) -> web.Response:
     """With its facts, and what the meter signed in them, checked now: with the keys of today."""
     parts, session_id = request.app[PARTS], request.match_info["session_id"]
     store = parts.store
+    facts = await store.load_facts(session_id)  # before the session: one forgotten in between shows no driver
     session = await store.find_session(session_id)
     if session is None:
         raise NotFoundError(f"there is no session {session_id!r}")
-    facts = await store.load_facts(session.id)
     bills = await store.load_cdrs_of_session(session.id)
     judgement = await parts.signatures.judge(session, facts)
     return answer(

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -103,6 +104,24 @@ async def test_a_session_shows_what_was_signed_checked_with_the_keys_of_today(cl
     assert (value["verdict"], value["key_source"], value["nature"]) == ("VERIFIED", "OPERATOR", "End")
     assert [reading["energy_wh"] for reading in value["readings"]] == [0, 7250]
     assert after["signed_flags"] == []
+
+
+async def test_a_session_forgotten_while_it_is_read_is_shown_without_its_driver(
+    client: TestClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_facts = world.store.load_facts
+
+    async def forget_after(session_id: str) -> Sequence[Fact]:
+        facts = await load_facts(session_id)
+        world.store.facts = {}
+        world.store.sessions = [replace(DONE, id_token=None, terms=Terms())]
+        return facts
+
+    monkeypatch.setattr(world.store, "load_facts", forget_after)
+
+    shown = await (await client.get(f"{API}/sessions/S1")).json()
+
+    assert (shown["token_uid"], shown["cdr_id"]) == (None, "C1")
 
 
 async def test_a_cdr_shows_the_verdicts_of_the_day_it_was_made(client: TestClient, world: World) -> None:
