@@ -42,6 +42,8 @@ def tell_line(line: str) -> None:
     except BrokenPipeError:
         _give_up(sys.stdout)
         _reader_left.set()
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so shells start what runs in the background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.raise_signal(signal.SIGINT)
 
 

@@ -1,6 +1,7 @@
 """What a simulator does when nobody reads what it tells."""
 
 import io
+import signal
 import sys
 from functools import partial
 
@@ -22,6 +23,17 @@ def test_a_reader_that_has_left_ends_it_quietly(argv: list[str], code: int, *, b
         ended = start(*argv, buffers=buffers, stdout=gone)
 
     assert (ended.returncode, ended.stderr) == (code, "")
+
+
+def test_a_reader_that_has_left_also_ends_what_runs_in_the_background() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as shells start it; the child inherits that
+    try:
+        with nobody_reads() as gone:
+            ended = start(*CHARGER, "16-simple", stdout=gone)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert (ended.returncode, ended.stderr) == (2, "")
 
 
 def test_a_problem_that_nobody_reads_of_is_still_in_the_exit_code() -> None:
