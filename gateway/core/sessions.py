@@ -38,6 +38,8 @@ from gateway.domain.quick import copier, freezer
 from gateway.domain.sessions import ChargingState, Fact, FactKind, Ledger, Period, Phase, Track
 from gateway.domain.tokens import IdToken
 
+_STARTED, _RESERVATION = FactKind.STARTED, Phase.RESERVATION  # see domain.sessions
+
 
 def is_in_order(ledger: Ledger, fact: Fact) -> bool:
     """May the fact be added by one step?
@@ -46,7 +48,7 @@ def is_in_order(ledger: Ledger, fact: Fact) -> bool:
     power, current and the like say nothing of it: stations send them in messages of their own with the same time.
     """
     last_at = ledger.last_at
-    if ledger.ended_at is not None or fact.kind is FactKind.STARTED or ledger.is_reservation:
+    if ledger.ended_at is not None or fact.kind is _STARTED or ledger.is_reservation:
         return False
     if fact.seq_no is not None and ledger.seq_max is not None and fact.seq_no <= ledger.seq_max:
         return False
@@ -69,7 +71,7 @@ def extend_ledger(ledger: Ledger, fact: Fact, cuts: Cuts = NO_CUTS) -> Ledger:
     `cuts` says where the session's price may change; they must be those of the steps before.
     """
     draft = _draft_of(ledger)
-    reserved = draft.periods[0] if draft.periods[0].phase is Phase.RESERVATION else None
+    reserved = draft.periods[0] if draft.periods[0].phase is _RESERVATION else None
     if reserved is not None:
         draft.periods = draft.periods[1:]
     for point in points_of(fact):

@@ -23,30 +23,41 @@ Point = tuple[datetime, int, int, Said]
 """When, what kind of news, the number of its fact, and what was said: a state, a register in Wh (with its source where
 it is not the total), an end, None (a driver became known)."""
 
+_STARTED, _ENDED, _ABANDONED = FactKind.STARTED, FactKind.ENDED, FactKind.ABANDONED
+
 _by_time = itemgetter(0, 1, 2)
 _by_receipt = attrgetter("received_at", "key")
 _by_number = attrgetter("seq_no")
 
 
 def points_of(fact: Fact) -> list[Point]:
-    """The moments of one fact, in order.
+    """The moments of one fact, in order."""
+    kind = fact.kind
+    if kind is _STARTED or kind is _ENDED or kind is _ABANDONED:
+        return _points_at_end(fact)
+    seq_no, at, state = fact.seq_no or 0, fact.at, fact.charging_state
+    points: list[Point] = [] if state is None else [(at, STATE, seq_no, state)]
+    for read_at, wh in registers_of(fact.readings):
+        points.append((read_at, REGISTER, seq_no, wh))
+    if state is not None and len(points) > 1 and points[1][0] < at:
+        points.sort(key=_by_time)
+    return points
 
-    The registers of a start and of an end are often read a moment before or after: they are its own all the same.
-    """
+
+def _points_at_end(fact: Fact) -> list[Point]:
+    """The registers of a start and of an end are often read a moment before or after: they are its own all the same."""
     seq_no, kind, at, state = fact.seq_no or 0, fact.kind, fact.at, fact.charging_state
     points: list[Point] = [] if state is None else [(at, STATE, seq_no, state)]
     for read_at, wh in registers_of(fact.readings):
-        if kind is FactKind.STARTED:
+        if kind is _STARTED:
             points.append((max(read_at, at), _FIRST_REGISTER, seq_no, wh))
-        elif kind is FactKind.ENDED:
+        elif kind is _ENDED:
             points.append((min(read_at, at), _LAST_REGISTER, seq_no, wh))
         else:
             points.append((read_at, REGISTER, seq_no, wh))
-    if kind is FactKind.ENDED or kind is FactKind.ABANDONED:
+    if kind is not _STARTED:
         points.append((at, ENDED, seq_no, fact))
-    if len(points) > 1 and not (len(points) == 2 and points[0][:2] < points[1][:2]):  # as almost always
-        points.sort(key=_by_time)
-    return points
+    return sorted(points, key=_by_time)
 
 
 def timeline_of(facts: Sequence[Fact], driver: IdToken | None) -> tuple[datetime, list[Point]]:

@@ -89,6 +89,11 @@ class Phase(StrEnum):
     RESERVATION = "RESERVATION"
 
 
+# Python 3.11 takes as long to find a member in its enum as to call a function: those that every message asks for stand
+# in its module, here and elsewhere.
+_RESERVATION = Phase.RESERVATION
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
     """A stretch of a session in one phase; it ends where the next one, or the session, does."""
@@ -154,7 +159,7 @@ class Ledger:
     @property
     def is_reservation(self) -> bool:
         """Was there no more than a reservation so far?"""
-        return bool(self.periods) and self.periods[-1].phase is Phase.RESERVATION
+        return bool(self.periods) and self.periods[-1].phase is _RESERVATION
 
     @property
     def reserved_at(self) -> datetime | None:

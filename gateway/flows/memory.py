@@ -35,6 +35,8 @@ from gateway.ports import (
     Store,
 )
 
+_INVALID = SessionStatus.INVALID  # see domain.sessions
+
 
 class _PlaceIds(NamedTuple):
     location_id: str
@@ -365,7 +367,7 @@ def _in_time(sessions: list[Session]) -> list[Session]:
 def _is_kept(session: Session) -> bool:
     if session.sealed_cdr_id is not None or session.waiver is not None:
         return False
-    return session.status is not SessionStatus.INVALID or session.ledger.ended_at is None
+    return session.status is not _INVALID or session.ledger.ended_at is None
 
 
 def _ignore(session: Session) -> None:

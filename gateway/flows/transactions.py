@@ -35,7 +35,7 @@ REPLAYED = timedelta(seconds=10)
 """Readings so much older than their receipt come out of a queue: their session may have been billed already."""
 
 _with_ledger = copier(Session, Session, "ledger")
-_BEGIN_OR_END = (FactKind.STARTED, FactKind.ENDED)
+_STARTED, _METERED, _ENDED = FactKind.STARTED, FactKind.METERED, FactKind.ENDED  # see domain.sessions
 _save_session = quick(SaveSession)
 
 
@@ -102,7 +102,10 @@ class Transactions:
     def _find_step(self, event: TransactionReported) -> SaveSession | None:
         """What to save for a message that only goes on with its session, as almost all do; None for any other."""
         session = self._find_in_memory(event)
-        if session is None or event.kind in _BEGIN_OR_END or event.id_token is not None or tells_place(event, session):
+        kind = event.kind
+        if session is None or kind is _STARTED or kind is _ENDED or event.id_token is not None:
+            return None
+        if tells_place(event, session):
             return None
         ledger, fact = session.ledger, fact_of(event)
         if session.sealed_cdr_id is not None or not is_new(ledger, fact) or not is_in_order(ledger, fact):
@@ -129,7 +132,7 @@ class Transactions:
         if event.transaction_id is None:
             return None
         session = self._memory.find_transaction(event.receipt.station_id, event.transaction_id)
-        if session is None or event.seq_no is not None or event.kind is not FactKind.METERED:
+        if session is None or event.seq_no is not None or event.kind is not _METERED:
             return session
         return session if _reaches(session.ledger, event.at) else None
 

@@ -15,6 +15,7 @@ from gateway.ocpp.version import Version
 from gateway.ports import Trace
 
 BOOT: Final = "BootNotification"
+_ACCEPTED: Final = Admission.ACCEPTED  # see domain.sessions
 
 
 class Service:
@@ -63,7 +64,7 @@ class Service:
     ) -> tuple[TransactionReported, Render] | None:
         """What a call reports of a transaction, and how to render the answer; None for whatever takes a closer look."""
         report = version.reports.get(call.action)
-        if report is None or self._stories.admission_of(seat.station_id) is not Admission.ACCEPTED:
+        if report is None or self._stories.admission_of(seat.station_id) is not _ACCEPTED:
             return None
         if not version.schemas.requests[call.action].is_valid(call.payload):
             return None
