@@ -47,20 +47,27 @@ SampledValue = dict[str, Any]
 class SampledReadings(Sequence[Reading]):
     """Readings as they were sent: each is parsed when somebody looks at it, and of most that come in nobody does.
 
-    `sent` has the times at which they were taken, each with what was sampled then; it must not be changed.  Equal to
-    any sequence of the same readings.
+    `sent` has the times at which they were taken, each with what was sampled then, read or as JSON text; `imports` what
+    `find_import_samples` finds, if that is known.  Neither may be changed.  Equal to any sequence of the same readings.
     """
 
-    __slots__ = ("_parsed", "sent")
+    __slots__ = ("_imports", "_parsed", "sent")
 
-    def __init__(self, sent: Sequence[tuple[datetime, Sequence[SampledValue]]]) -> None:
+    def __init__(
+        self,
+        sent: Sequence[tuple[datetime, Sequence[SampledValue] | bytes]],
+        imports: Sequence[tuple[datetime, SampledValue]] | None = None,
+    ) -> None:
         self.sent = sent
+        self._imports = imports
         self._parsed: tuple[Reading, ...] | None = None
 
-    def find_import_samples(self) -> list[tuple[datetime, SampledValue]]:
+    def find_import_samples(self) -> Sequence[tuple[datetime, SampledValue]]:
         """What was sampled of the energy that was drawn, each with its time."""
+        if self._imports is not None:
+            return self._imports
         found = []
-        for at, samples in self.sent:
+        for at, samples in self._samples():
             for sample in samples:
                 measurand = sample.get("measurand")
                 if not measurand or measurand == ENERGY_IMPORT:
@@ -74,9 +81,12 @@ class SampledReadings(Sequence[Reading]):
 
     def _parse(self) -> tuple[Reading, ...]:
         if self._parsed is None:
-            parsed = (parse_sampled_value(sample, at) for at, samples in self.sent for sample in samples)
+            parsed = (parse_sampled_value(sample, at) for at, samples in self._samples() for sample in samples)
             self._parsed = tuple([reading for reading in parsed if reading is not None])
         return self._parsed
+
+    def _samples(self) -> Iterator[tuple[datetime, Sequence[SampledValue]]]:
+        return ((at, json.loads(samples) if isinstance(samples, bytes) else samples) for at, samples in self.sent)
 
     def __len__(self) -> int:
         return len(self._parse())

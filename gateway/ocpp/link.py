@@ -131,6 +131,10 @@ class Link:
         house = self._house
         now = house.clock.now()
         house.trace.frame(self.seat.station_id, "in", text, now)
+        typed = self.version.schemas.typed.read(text)
+        if typed is not None:
+            self._post(partial(self._begin, typed, text, now))
+            return
         received = self._rpc.receive(text, monotonic())
         if type(received) is Call:
             self._post(partial(self._begin, received, text, now))

@@ -80,7 +80,7 @@ class Seat:
 
 
 class Message:
-    """A station's call on its way to a handler."""
+    """A station's call on its way to a handler; the payload of a report may be typed (`gateway.ocpp.typed`)."""
 
     __slots__ = ("action", "id", "payload", "received_at", "seat", "text")
 
@@ -90,7 +90,7 @@ class Message:
         received_at: datetime,
         message_id: str,
         action: str,
-        payload: dict[str, Any],
+        payload: Any,
         text: str,
     ) -> None:
         self.seat = seat

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway.domain.meters import Reading, SampledReadings, SampledValue
+from msgspec import to_builtins
+
+from gateway.domain.meters import ENERGY_IMPORT, Reading, SampledReadings, SampledValue
 from gateway.domain.quick import quick
 from gateway.ocpp.times import ReadTime, parse_time
+from gateway.ocpp.typed import fields_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +24,25 @@ class Samples:
 
 
 make_samples = quick(Samples)
+_IMPORT = (None, ENERGY_IMPORT)
 
 NO_SAMPLES = Samples((), None, "", ())
 
 
 def parse_samples(meter_values: Sequence[Any], received_at: datetime, known: ReadTime | None = None) -> Samples:
-    """Read a list of MeterValue (OCPP 1.6 7.33, OCPP 2.0.1 MeterValueType); `known` is a time of the message that was
-    read already, mostly the very same.
+    """Read a list of MeterValue (OCPP 1.6 7.33, OCPP 2.0.1 MeterValueType), typed or not; `known` is a time of the
+    message that was read already, mostly the very same.
 
     A sample without value is skipped; a MeterValue without a time, or with an implausible one, counts at its receipt.
     """
-    sent: list[tuple[datetime, Sequence[SampledValue]]] = []
+    sent: list[tuple[datetime, Sequence[SampledValue] | bytes]] = []
+    imports: list[tuple[datetime, SampledValue]] | None = None
     first_at: datetime | None = None
     first_raw = ""
     flags: tuple[str, ...] = ()
-    for meter_value in meter_values:
-        timestamp = meter_value.get("timestamp")
+    for each in meter_values:
+        meter_value = fields_of(each)
+        timestamp = meter_value.timestamp
         if known is not None and timestamp == known[1]:
             at, raw, replaced = known
         else:
@@ -44,7 +50,12 @@ def parse_samples(meter_values: Sequence[Any], received_at: datetime, known: Rea
         flags = flags or replaced
         if first_at is None:
             first_at, first_raw = at, raw
-        samples = meter_value.get("sampledValue")
-        if samples:
+        samples = meter_value.sampledValue
+        if type(samples) is tuple:
+            text, values = samples
+            found = [(at, to_builtins(value)) for value in values if value.measurand in _IMPORT]
+            imports = found if imports is None else [*imports, *found]
+            sent.append((at, text))
+        elif samples:
             sent.append((at, samples))
-    return make_samples(SampledReadings(sent), first_at, first_raw, flags)
+    return make_samples(SampledReadings(sent, imports), first_at, first_raw, flags)

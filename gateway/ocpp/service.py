@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Final
 
+from msgspec import Struct
+
 from gateway.domain.events import MessageQuarantined, TransactionReported
 from gateway.domain.stations import Admission, Deviation
 from gateway.errors import WireError
@@ -41,7 +43,7 @@ class Service:
             return await self._refuse_unaccepted(version, seat, call, text, received_at)
         payload = call.payload
         problems: tuple[Problem, ...] = ()
-        if not version.schemas.requests[action].is_valid(payload):
+        if not isinstance(payload, Struct) and not version.schemas.requests[action].is_valid(payload):
             mended = mend(version.schemas.requests[action], payload, self._settings.unknown_fields)
             if isinstance(mended, Unfit):
                 return await self.answer_unusable(
@@ -66,10 +68,11 @@ class Service:
         report = version.reports.get(call.action)
         if report is None or self._stories.admission_of(seat.station_id) is not _ACCEPTED:
             return None
-        if not version.schemas.requests[call.action].is_valid(call.payload):
+        action, payload = call.action, call.payload
+        if not isinstance(payload, Struct) and not version.schemas.requests[action].is_valid(payload):
             return None
         try:
-            event = report.parse(Message(seat, received_at, call.id, call.action, call.payload, text))
+            event = report.parse(Message(seat, received_at, call.id, action, payload, text))
         except WireError:
             return None
         return event, report.render

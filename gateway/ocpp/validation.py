@@ -16,6 +16,7 @@ from jsonschema_rs import ValidationError
 from jsonschema_rs import ValidationErrorKind as Kind
 
 from gateway.ocpp.frames import Fault
+from gateway.ocpp.typed import Typed
 
 Path = list[str | int]
 
@@ -37,10 +38,11 @@ class Validator(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schemas:
-    """The compiled schemas of a version by action name; every action has both."""
+    """The compiled schemas of a version by action name; every action has both.  `typed` reads the calls of some."""
 
     requests: Mapping[str, Validator]
     replies: Mapping[str, Validator]
+    typed: Typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +74,22 @@ class Unfit:
         return f"{self.path}: {self.problem}"
 
 
-def load_schemas(package: str, request_suffix: str) -> Schemas:
-    """Compile the schemas of one version: `package` is `v16`, `v201` or `v21`, `request_suffix` "" or "Request"."""
-    compiled: dict[str, Validator] = {}
+def load_schemas(package: str, request_suffix: str, typed: Iterable[str]) -> Schemas:
+    """Compile the schemas of one version: `package` is `v16`, `v201` or `v21`, `request_suffix` "" or "Request".
+
+    `typed` names the actions whose calls come all day.
+    """
+    schemas: dict[str, dict[str, Any]] = {}
     for file in (files("ocpp") / package / "schemas").iterdir():
         if file.name.endswith(".json"):
-            schema = orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-            name = file.name.removesuffix(".json")
-            compiled[name] = jsonschema_rs.validator_for(schema, validate_formats=False)
-    replies = {name.removesuffix("Response"): schema for name, schema in compiled.items() if name.endswith("Response")}
-    requests = {action: compiled[action + request_suffix] for action in replies}
-    return Schemas(requests=requests, replies=replies)
+            schemas[file.name.removesuffix(".json")] = orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    compiled = {name: jsonschema_rs.validator_for(one, validate_formats=False) for name, one in schemas.items()}
+    replies = {name.removesuffix("Response"): one for name, one in compiled.items() if name.endswith("Response")}
+    return Schemas(
+        requests={action: compiled[action + request_suffix] for action in replies},
+        replies=replies,
+        typed=Typed({action: schemas[action + request_suffix] for action in typed}),
+    )
 
 
 def explain(validator: Validator, payload: Any) -> str | None:

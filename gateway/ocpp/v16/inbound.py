@@ -19,6 +19,7 @@ from gateway.errors import WireError
 from gateway.ocpp.message import Handler, Message, Report, Stories
 from gateway.ocpp.samples import parse_samples
 from gateway.ocpp.times import parse_optional_time, parse_time, render_time
+from gateway.ocpp.typed import fields_of
 
 report_transaction = quick(TransactionReported)
 report_status = quick(StatusReported)
@@ -136,10 +137,10 @@ async def on_start_transaction(message: Message, stories: Stories) -> dict[str, 
 
 
 def parse_meter_values(message: Message) -> TransactionReported:
-    payload = message.payload
-    connector_no = parse_connector_no(payload["connectorId"])
-    samples = parse_samples(payload["meterValue"], message.received_at)
-    transaction_id = payload.get("transactionId")
+    payload = fields_of(message.payload)
+    connector_no = parse_connector_no(payload.connectorId)
+    samples = parse_samples(payload.meterValue, message.received_at)
+    transaction_id = payload.transactionId
     return report_transaction(
         receipt=message.receipt(),
         kind=FactKind.METERED,

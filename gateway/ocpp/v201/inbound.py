@@ -23,6 +23,7 @@ from gateway.ocpp.message import Handler, Message, Report, Stories
 from gateway.ocpp.samples import NO_SAMPLES, parse_samples
 from gateway.ocpp.schedules import parse_schedule
 from gateway.ocpp.times import parse_time, render_time
+from gateway.ocpp.typed import fields_of
 from gateway.ocpp.v201.reports import fold_report
 
 report_transaction = quick(TransactionReported)
@@ -112,34 +113,34 @@ async def on_status_notification(message: Message, stories: Stories) -> None:
 
 
 async def on_authorize(message: Message, stories: Stories) -> dict[str, Any]:
-    id_token = parse_id_token(message.payload["idToken"])
+    id_token = parse_id_token(fields_of(message.payload["idToken"]))
     answer = await stories.on_authorize(AuthorizeAsked(receipt=message.receipt(), id_token=id_token))
     return {"idTokenInfo": render_id_token_info(answer)}
 
 
 def parse_transaction_event(message: Message) -> TransactionReported:
-    payload = message.payload
+    payload = fields_of(message.payload)
     received_at = message.received_at
-    at, at_raw, flags = told = parse_time(payload["timestamp"], received_at)
-    transaction, evse, id_token = payload["transactionInfo"], payload.get("evse"), payload.get("idToken")
-    meter_values = payload.get("meterValue")
+    at, at_raw, flags = told = parse_time(payload.timestamp, received_at)
+    transaction, evse, id_token = payload.transactionInfo, payload.evse, payload.idToken
+    meter_values = payload.meterValue
     samples = parse_samples(meter_values, received_at, told) if meter_values else NO_SAMPLES
-    remote_start_id, reservation_id = transaction.get("remoteStartId"), payload.get("reservationId")
+    remote_start_id, reservation_id = transaction.remoteStartId, payload.reservationId
     return report_transaction(
         receipt=message.numbered_receipt(),
-        kind=_parse_kind(payload["eventType"]),
-        transaction_id=transaction["transactionId"],
+        kind=_parse_kind(payload.eventType),
+        transaction_id=transaction.transactionId,
         at=at,
         at_raw=at_raw,
-        evse_no=parse_number_of(evse["id"], "$.evse.id") if evse else None,
+        evse_no=parse_number_of(evse.id, "$.evse.id") if evse else None,
         connector_no=_find_connector_no(evse, "$.evse.connectorId"),
         id_token=parse_id_token(id_token) if id_token else None,
         readings=samples.readings,
-        charging_state=CHARGING_STATES.get(transaction.get("chargingState")),
-        seq_no=_parse_seq_no(payload["seqNo"]),
-        trigger=payload["triggerReason"],
-        stop_reason=transaction.get("stoppedReason"),
-        offline=payload.get("offline", False),
+        charging_state=CHARGING_STATES.get(transaction.chargingState),
+        seq_no=_parse_seq_no(payload.seqNo),
+        trigger=payload.triggerReason,
+        stop_reason=transaction.stoppedReason,
+        offline=payload.offline or False,
         remote_start_id=None if remote_start_id is None else str(remote_start_id),
         reservation_id=None if reservation_id is None else str(reservation_id),
         flags=flags or samples.flags,
@@ -159,15 +160,15 @@ def render_transaction_answer(answer: TransactionAnswer) -> dict[str, Any] | Non
 
 
 def parse_meter_values(message: Message) -> TransactionReported:
-    payload = message.payload
-    samples = parse_samples(payload["meterValue"], message.received_at)
+    payload = fields_of(message.payload)
+    samples = parse_samples(payload.meterValue, message.received_at)
     return report_transaction(
         receipt=message.receipt(),
         kind=FactKind.METERED,
         transaction_id=None,
         at=samples.at or message.received_at,
         at_raw=samples.at_raw,
-        evse_no=parse_number_of(payload["evseId"], "$.evseId"),
+        evse_no=parse_number_of(payload.evseId, "$.evseId"),
         readings=samples.readings,
         flags=samples.flags,
     )
@@ -289,8 +290,8 @@ def parse_state(status: str, path: str) -> ConnectorState:
         raise WireError(path, f"not an OCPP 2.0.1 connector status: {status!r}") from None
 
 
-def parse_id_token(id_token: dict[str, Any]) -> IdToken:
-    return IdToken(value=id_token["idToken"], type=id_token["type"])
+def parse_id_token(id_token: Any) -> IdToken:
+    return IdToken(value=id_token.idToken, type=id_token.type)
 
 
 def render_id_token_info(authorization: Authorization) -> dict[str, Any]:
@@ -306,8 +307,8 @@ def render_quarantined(_action: str, _transaction_id: str | None) -> dict[str, A
     return {}
 
 
-def _find_connector_no(evse: dict[str, Any] | None, path: str) -> int | None:
-    number = evse.get("connectorId") if evse else None
+def _find_connector_no(evse: Any, path: str) -> int | None:
+    number = evse.connectorId if evse else None
     return None if number is None else parse_number_of(number, path)
 
 
