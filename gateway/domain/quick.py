@@ -62,8 +62,11 @@ def freezer(draft: type[Any], target: type[T]) -> Callable[..., T]:
 
 
 def _write(target: type[Any], params: str, body: list[str], scope: dict[str, Any]) -> Any:
-    twin = type(f"Quick{target.__name__}", (), {"__slots__": tuple(target.__slots__)})
-    lines = [f"def make({params}):", "made = new(twin)", *body, "made.__class__ = target", "return made"]
-    scope |= {"new": object.__new__, "twin": twin, "target": target}
+    # The twin adds no slot and takes from `object` what freezes its parent: so it costs little to make, and a look at
+    # the layouts is enough to let it become its parent.
+    plain = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
+    twin = type(f"Quick{target.__name__}", (target,), {"__slots__": (), **plain})
+    lines = [f"def make({params}):", "made = twin()", *body, "made.__class__ = target", "return made"]
+    scope |= {"twin": twin, "target": target}
     exec("\n    ".join(lines), scope)  # noqa: S102 our own field names, at import
     return scope["make"]

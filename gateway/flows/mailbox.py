@@ -26,12 +26,10 @@ class Step:
 
     __slots__ = ("_go_on",)
 
-    def __init__(self) -> None:
-        self._go_on: Callable[[Coroutine[Any, Any, None] | None], None] | None = None
+    _go_on: Callable[[Coroutine[Any, Any, None] | None], None]
 
     def end(self, rest: Coroutine[Any, Any, None] | None = None) -> None:
         """It is over, but for `rest`.  To be called once, from the event loop, after the job returned."""
-        assert self._go_on is not None
         self._go_on(rest)
 
     def go_on_with(self, go_on: Callable[[Coroutine[Any, Any, None] | None], None]) -> None:

@@ -36,7 +36,6 @@ class Reported(Step):
     __slots__ = ("_call_id", "_link", "_received_at", "_render", "_text")
 
     def __init__(self, link: Link, call_id: str, text: str, received_at: datetime, render: Render) -> None:
-        super().__init__()
         self._link = link
         self._call_id = call_id
         self._text = text
