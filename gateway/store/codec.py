@@ -40,6 +40,9 @@ def from_us_or_none(at_us: int | None) -> datetime | None:
 _ENDED_AT = 14
 """Where `ended_at` stands in a ledger, if that is so long."""
 
+_SAME = 0
+"""In the place of a time: it is that of the start, or for a register that of the latest fact."""
+
 _NO_FACT_REST = (None,) * 7
 _NO_LEDGER_REST = (None,) * 8
 """The ends of lists that say nothing; they are not written then."""
@@ -148,16 +151,22 @@ def _parse_reading(parts: list[Any], fact_us: int) -> Reading:
 
 
 def render_ledger(ledger: Ledger) -> str:
+    """Times that are told twice are written once (`_SAME`): they are what is dear about it."""
     register, start_register, state = ledger.register_wh, ledger.start_register_wh, ledger.charging_state
+    started_at, last_at, register_at = ledger.started_at, ledger.last_at, ledger.register_at
+    periods = []
+    for period in ledger.periods:
+        start_at = period.start_at
+        periods.append((_SAME if start_at == started_at else start_at, period.phase._value_, str(period.energy_wh)))
     parts: list[Any] = [
-        ledger.started_at,
-        [(period.start_at, period.phase._value_, str(period.energy_wh)) for period in ledger.periods],
-        ledger.last_at,
+        started_at,
+        periods,
+        last_at,
         str(ledger.energy_wh),
         ledger.segments,
         ledger.fact_count,
         None if register is None else str(register),
-        ledger.register_at,
+        _SAME if register_at == last_at else register_at,
         None if start_register is None else str(start_register),
         None if state is None else state._value_,
         ledger.has_started,
@@ -187,20 +196,21 @@ def parse_ledger(text: str) -> Ledger:
     started_at, periods, last_at, energy, segments, fact_count, *more = orjson.loads(text)
     register, register_at, start_register, state, has_started, *rest = more
     seq_min, seq_max, seq_count, ended_at, stop_reason, flags, tracks, broken_off = _padded(rest, 8)
+    began_at, latest_at = datetime.fromisoformat(started_at), datetime.fromisoformat(last_at)
     return Ledger(
-        started_at=datetime.fromisoformat(started_at),
+        started_at=began_at,
         periods=tuple(
             [
-                Period(start_at=datetime.fromisoformat(start_at), phase=Phase(phase), energy_wh=Decimal(energy_wh))
+                Period(start_at=_parse_time(start_at, began_at), phase=Phase(phase), energy_wh=Decimal(energy_wh))
                 for start_at, phase, energy_wh in periods
             ]
         ),
-        last_at=datetime.fromisoformat(last_at),
+        last_at=latest_at,
         energy_wh=Decimal(energy),
         segments=segments,
         fact_count=fact_count,
         register_wh=None if register is None else Decimal(register),
-        register_at=None if register_at is None else datetime.fromisoformat(register_at),
+        register_at=None if register_at is None else _parse_time(register_at, latest_at),
         start_register_wh=None if start_register is None else Decimal(start_register),
         charging_state=None if state is None else ChargingState(state),
         has_started=has_started,
@@ -213,6 +223,10 @@ def parse_ledger(text: str) -> Ledger:
         tracks=tuple([_parse_track(track) for track in tracks or ()]),
         broken_off=None if broken_off is None else _parse_track(broken_off),
     )
+
+
+def _parse_time(part: Any, same: datetime) -> datetime:
+    return same if part == _SAME else datetime.fromisoformat(part)
 
 
 def _render_track(track: Track) -> tuple[Any, ...]:

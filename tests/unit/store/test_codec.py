@@ -108,6 +108,17 @@ def test_samples_come_back_as_they_were_sent() -> None:
     assert [(at, list(samples)) for at, samples in back.readings.sent] == sent.sent
 
 
+def test_samples_that_nobody_read_are_written_as_they_are() -> None:
+    text = b'[{"value": 12.50, "unitOfMeasure": {"unit": "kWh"}}, {"value": 7, "measurand": "SoC"}]'
+    sent = SampledReadings([(NOON, text)])
+    fact = Fact(kind=FactKind.METERED, key="k", at=NOON, at_raw="", received_at=NOON, message_id="1", readings=sent)
+
+    back = parse_fact("k", to_us(NOON), render_fact(fact, to_us(NOON)))
+
+    assert back == fact
+    assert [(reading.value, reading.unit) for reading in back.readings] == [(Decimal("12.5"), "kWh"), (Decimal(7), "")]
+
+
 @given(ledgers)
 def test_a_ledger_comes_back_as_it_was(ledger: Ledger) -> None:
     back = parse_ledger(render_ledger(ledger))
@@ -126,6 +137,26 @@ def test_a_time_of_another_zone_is_the_same_moment() -> None:
     abroad = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
 
     assert to_us(abroad) == to_us(NOON)
+
+
+def test_a_ledger_names_a_time_once_and_is_read_as_it_was_written_before_as_well() -> None:
+    later = NOON + timedelta(minutes=5)
+    periods = (
+        Period(start_at=NOON, phase=Phase.CHARGING, energy_wh=Decimal(7)),
+        Period(start_at=later, phase=Phase.PARKING),
+    )
+    ledger = Ledger(
+        started_at=NOON, periods=periods, last_at=later, register_wh=Decimal(7), register_at=later, fact_count=2
+    )
+
+    text = render_ledger(ledger)
+
+    assert (text.count(NOON.isoformat()), text.count(later.isoformat())) == (1, 2)
+    before = (
+        f'["{NOON.isoformat()}",[["{NOON.isoformat()}","CHARGING","7"],["{later.isoformat()}","PARKING","0"]],'
+        f'"{later.isoformat()}","0",1,2,"7","{later.isoformat()}",null,null,false]'
+    )
+    assert parse_ledger(before) == parse_ledger(text) == ledger
 
 
 def test_decimals_keep_their_digits_and_exponents() -> None:
