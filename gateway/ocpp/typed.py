@@ -19,6 +19,8 @@ _HEAD_LENGTH: Final = 80
 _IDLE_KEYWORDS: Final = frozenset(
     {"$id", "$schema", "comment", "default", "definitions", "description", "format", "javaType", "title", "type"}
 )
+_MOST: Final = 2**63 - 1
+"""Larger whole numbers are read as fractions the long way."""
 _UNREADABLE: Final = (MsgspecError, UnicodeError, RecursionError)
 
 Schema = Mapping[str, Any]
@@ -133,9 +135,10 @@ class _Types:
             case "integer" | "number" as kind:
                 _hold_to(rest, "minimum", "maximum")
                 least, most = schema.get("minimum"), schema.get("maximum")
-                if kind == "number":
-                    return Annotated[int | float, Meta(ge=least, le=most)]
-                return Annotated[int, Meta(ge=_whole(least), le=_whole(most))]
+                whole = Annotated[
+                    int, Meta(ge=int(-_MOST if least is None else least), le=int(_MOST if most is None else most))
+                ]
+                return whole if kind == "integer" else whole | Annotated[float, Meta(ge=least, le=most)]
             case "boolean":
                 _hold_to(rest)
                 return bool
@@ -174,7 +177,3 @@ def _hold_to(keywords: Iterable[str], *known: str) -> None:
     """Raise if a schema demands what no type is made of here."""
     if unknown := set(keywords) - set(known):
         raise NotImplementedError(f"a schema demands {', '.join(sorted(unknown))}")
-
-
-def _whole(limit: float | None) -> int | None:
-    return None if limit is None else int(limit)
