@@ -53,8 +53,11 @@ def parse_samples(meter_values: Sequence[Any], received_at: datetime, known: Rea
         samples = meter_value.sampledValue
         if type(samples) is tuple:
             text, values = samples
-            found = [(at, to_builtins(value)) for value in values if value.measurand in _IMPORT]
-            imports = found if imports is None else [*imports, *found]
+            if imports is None:
+                imports = []
+            for value in values:
+                if value.measurand in _IMPORT:
+                    imports.append((at, to_builtins(value)))
             sent.append((at, text))
         elif samples:
             sent.append((at, samples))

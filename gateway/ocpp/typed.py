@@ -6,7 +6,7 @@ goes the long way, where faults are put up with or explained.
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, MsgspecError, Raw, defstruct
 from msgspec.json import Decoder
@@ -84,18 +84,18 @@ def _reader_of(action: str, schema: Schema) -> Callable[[str], Call | None]:
         forbid_unknown_fields=True,
         gc=False,
     )
-    decode = Decoder(frame).decode
+    decode: Callable[[str], Any] = Decoder(frame).decode
     decode_samples = Decoder(types.samples).decode
 
-    def read(text: str) -> Call | None:
+    def read(text: str) -> Any:
         try:
-            call: Any = decode(text)
+            call = decode(text)
             for meter_value in call.payload.meterValue or ():
                 raw = meter_value.sampledValue
                 meter_value.sampledValue = (bytes(raw), decode_samples(raw))
         except _UNREADABLE:
             return None
-        return cast(Call, call)
+        return call
 
     return read
 

@@ -99,13 +99,11 @@ def parse_fact(key: str, at_us: int, text: str) -> Fact:
 def _render_readings(readings: Sequence[Reading], fact_at: datetime, fact_us: int) -> list[Any]:
     """What was sampled as it was sent, by its times; of other readings their fields."""
     if isinstance(readings, SampledReadings):
-        return [
-            (
-                0 if at == fact_at else to_us(at) - fact_us,
-                orjson.Fragment(samples) if isinstance(samples, bytes) else samples,
-            )
-            for at, samples in readings.sent
-        ]
+        parts: list[Any] = []
+        for at, samples in readings.sent:
+            since_us = 0 if at == fact_at else to_us(at) - fact_us
+            parts.append((since_us, orjson.Fragment(samples) if isinstance(samples, bytes) else samples))
+        return parts
     return [_render_reading(reading, fact_at, fact_us) for reading in readings]
 
 

@@ -23,6 +23,7 @@ from gateway.ocpp.typed import fields_of
 
 report_transaction = quick(TransactionReported)
 report_status = quick(StatusReported)
+_METERED: Final = FactKind.METERED  # see domain.sessions
 
 REGISTRATION: Final = {
     Admission.ACCEPTED: "Accepted",
@@ -143,7 +144,7 @@ def parse_meter_values(message: Message) -> TransactionReported:
     transaction_id = payload.transactionId
     return report_transaction(
         receipt=message.receipt(),
-        kind=FactKind.METERED,
+        kind=_METERED,
         # 0 and -1 are what stations write outside a transaction.
         transaction_id=str(transaction_id) if transaction_id and transaction_id > 0 else None,
         at=samples.at or message.received_at,
