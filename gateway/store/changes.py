@@ -35,27 +35,21 @@ from gateway.store.transaction import Transaction
 Apply = Callable[[Transaction, Any, Any], Any]
 Prepare = Callable[[Any], tuple[Any, int]]
 Prepared = tuple[Apply, Any, Any]
-"""How to apply a change, the change, and what was rendered of it."""
+"""How to apply a change, the change (None where what was prepared holds all of it), and what was prepared of it."""
 
 StoreChange = Change | cdrs.KeepCdrRenderings | counters.ReserveNumbers
 """What the writer takes: the port's changes, and the store's own, which are not published."""
 
 
 def prepare_work(work: Sequence[StoreChange]) -> tuple[list[Prepared], int]:
-    """Render a Work; returns what to apply and its size in bytes.
-
-    Facts are let go of once they are rendered: what the many Works that wait for a commit hold crowds the processor's
-    cache.
-    """
-    prepared = []
+    """Render a Work; returns what to apply and its size in bytes."""
+    prepared: list[Prepared] = []
     size = ROW_BYTES * len(work)
     for change in work:
         prepare, apply = _KINDS[type(change)]
         parts, more = prepare(change)
         size += more
-        if type(change) is ports.SaveSession:
-            change = sessions.without_facts(change)
-        prepared.append((apply, change, parts))
+        prepared.append((apply, None if type(change) is ports.SaveSession else change, parts))
     return prepared, size
 
 

@@ -9,12 +9,14 @@ from sqlalchemy.dialects import sqlite
 from gateway.domain.sessions import Fact
 from gateway.ports import LateFact, SaveLateFact
 from gateway.store.codec import parse_fact, render_fact, to_us
-from gateway.store.statements import compiled
+from gateway.store.statements import compiled, in_blocks
 from gateway.store.tables import late_facts, session_facts, sessions
 from gateway.store.transaction import Transaction
 
 _FACT_NAMES = ("no", "session_no", "before_no", "fact_key", "at_us", "body")
-_INSERT = compiled(session_facts.insert().values({name: bindparam(name) for name in _FACT_NAMES}), *_FACT_NAMES)
+_INSERT = in_blocks(
+    compiled(session_facts.insert().values({name: bindparam(name) for name in _FACT_NAMES}), *_FACT_NAMES)
+)
 _LATE_NAMES = ("station_id", "session_id", "reason", "fact_key", "at_us", "body")
 # A late fact that is told again is nothing new.
 _INSERT_LATE = compiled(
@@ -58,7 +60,8 @@ def prepare_fact(fact: Fact) -> PreparedFact:
 
 def append_fact(tx: Transaction, no: int, session_no: int, before_no: int, prepared: PreparedFact) -> None:
     """Put a fact at the end of its session's chain, whose last number was `before_no`."""
-    tx.put(_INSERT, (no, session_no, before_no, *prepared))
+    key, at_us, body = prepared
+    tx.put(_INSERT, (no, session_no, before_no, key, at_us, body))
 
 
 def prepare_late_fact(change: SaveLateFact) -> tuple[str, int]:

@@ -80,6 +80,7 @@ _UPDATE_HOT = compiled(
     ),
     *_HOT_NAMES,
     *("at_no", "at_id", "at_revision", "at_started_us"),
+    must_hit=True,
 )
 _UPDATE_FOLD = compiled(update(sessions).values(_FOLD | _REST_OF_FOLD).where(*_ONE_REVISION))
 _UPDATE_ALL = compiled(update(sessions).values(_FOLD | _REST_OF_FOLD | _KEYS).where(*_ONE_REVISION))
@@ -90,36 +91,34 @@ _UPDATE_TERMS = compiled(
 )
 
 
-Prepared = tuple[str, str | None, PreparedFact | None, tuple[PreparedFact, ...]]
+Prepared = tuple[Session, bool, str, str | None, PreparedFact | None, tuple[PreparedFact, ...]]
+"""The session and `write_terms`; the ledger, the terms where they are to be written, the fact and `more`, as rendered.
+
+It holds no fact itself: what the many Works that wait for a commit hold crowds the processor's cache.
+"""
 
 
 def prepare_session(change: SaveSession) -> tuple[Prepared, int]:
-    """Render the ledger, the terms where they are to be written, and the fact."""
-    session = change.session
+    session, write_terms = change.session, change.write_terms
     ledger = render_ledger(session.ledger)
     size = len(ledger)
     fact = None
     if change.fact is not None:
         fact = prepare_fact(change.fact)
         size += ROW_BYTES + len(fact[2])
-    if session.revision and not change.write_terms:
-        return (ledger, None, fact, ()), size
+    if session.revision and not write_terms:
+        return (session, write_terms, ledger, None, fact, ()), size
     terms = _TERMS.render(session.terms)
     more = tuple([prepare_fact(one) for one in change.more])
-    return (ledger, terms, fact, more), size + len(terms) + sum(ROW_BYTES + len(one[2]) for one in more)
+    size += len(terms) + sum(ROW_BYTES + len(one[2]) for one in more)
+    return (session, write_terms, ledger, terms, fact, more), size
 
 
-def without_facts(change: SaveSession) -> SaveSession:
-    """What is left to tell of a change whose facts are rendered."""
-    return change if change.fact is None else _save(change.session, change.write_terms)
-
-
-def apply_session(tx: Transaction, change: SaveSession, prepared: Prepared) -> SaveSession:
+def apply_session(tx: Transaction, _: None, prepared: Prepared) -> SaveSession:
     """Insert or update, and append the fact.  Raises ConflictError and RevisionConflictError."""
-    session = change.session
-    ledger, terms, fact, more = prepared
+    session, write_terms, ledger, terms, fact, more = prepared
     if more:
-        return _apply_takeover(tx, change, prepared)
+        return _apply_takeover(tx, prepared)
     fact_no = session.last_fact_no if fact is None else tx.next_fact_no()
     if session.revision == 0:
         saved = _insert(tx, session, fact_no, ledger, terms or "")
@@ -130,27 +129,26 @@ def apply_session(tx: Transaction, change: SaveSession, prepared: Prepared) -> S
             last_updated = from_us(last_us)
         saved = _updated(session, fact_no, last_updated, session.revision + 1)
         if terms is None and session.sealed_cdr_id is None and session.waiver is None and tx.is_grouped:
-            tx.add(_UPDATE_HOT, _hot_row(session, fact_no, ledger, last_us), must_hit=True)
+            tx.add(_UPDATE_HOT, _hot_row(session, fact_no, ledger, last_us))
         else:
             tx.flush()
             _update(tx, saved, ledger, terms)
     if fact is not None:
         append_fact(tx, fact_no, saved.created_no, session.last_fact_no, fact)
-    return _save(saved, change.write_terms)
+    return _save(saved, write_terms)
 
 
-def _apply_takeover(tx: Transaction, change: SaveSession, prepared: Prepared) -> SaveSession:
+def _apply_takeover(tx: Transaction, prepared: Prepared) -> SaveSession:
     """Append the facts of another session, then go on as ever."""
-    ledger, terms, fact, more = prepared
-    session, last_no = change.session, change.session.last_fact_no
+    session, write_terms, ledger, terms, fact, more = prepared
+    last_no = session.last_fact_no
     numbered = []
     for one in more:
         fact_no = tx.next_fact_no()
         numbered.append((fact_no, last_no, one))
         last_no = fact_no
-    saved = apply_session(
-        tx, replace(change, session=replace(session, last_fact_no=last_no)), (ledger, terms, fact, ())
-    )
+    session = replace(session, last_fact_no=last_no)
+    saved = apply_session(tx, None, (session, write_terms, ledger, terms, fact, ()))
     for fact_no, before_no, one in numbered:
         append_fact(tx, fact_no, saved.session.created_no, before_no, one)
     return saved

@@ -5,7 +5,8 @@ Compiling costs more than running; so it is done when a module is imported, and 
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Table, Text, bindparam, func, insert, literal_column, type_coerce
@@ -17,15 +18,22 @@ _DIALECT = sqlite.dialect(paramstyle="qmark")
 Row = tuple[Any, ...]
 ROW_BYTES = 200
 """What a row costs besides the text it carries, roughly."""
+BLOCK_ROWS = 25
+"""Rows that one run of a statement in blocks writes: beginning and ending a run costs as much as a row."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """`names` are the parameters in the order of `text`; `constants` those whose value stands in the statement."""
+    """`names` are the parameters in the order of `text`; `constants` those whose value stands in the statement.
+
+    `block`: the same for BLOCK_ROWS rows in one run.  `must_hit`: each row has to change one row of the table.
+    """
 
     text: str
     names: tuple[str, ...]
     constants: dict[str, Any]
+    block: str | None = None
+    must_hit: bool = False
 
     def row(self, **values: Any) -> Row:
         """The parameters in their order; a missing one is a KeyError."""
@@ -43,15 +51,37 @@ class Statement:
     def all(self, db: sqlite3.Connection, **values: Any) -> list[Row]:
         return db.execute(self.text, self.row(**values)).fetchall()
 
+    def run_all(self, db: sqlite3.Connection, rows: list[Row]) -> int:
+        """Write all rows, in their order; how many rows of the table changed?"""
+        changed = 0
+        if self.block is not None and len(rows) >= BLOCK_ROWS:
+            whole = len(rows) - len(rows) % BLOCK_ROWS
+            for start in range(0, whole, BLOCK_ROWS):
+                values = list(chain.from_iterable(rows[start : start + BLOCK_ROWS]))
+                changed += db.execute(self.block, values).rowcount
+            rows = rows[whole:]
+        if rows:
+            changed += db.executemany(self.text, rows).rowcount
+        return changed
 
-def compiled(clause: ClauseElement, *names: str) -> Statement:
+
+def compiled(clause: ClauseElement, *names: str, must_hit: bool = False) -> Statement:
     """Compile a statement.  `names`, where given, must be its parameters in order: hot rows are tuples made by hand."""
     result = clause.compile(dialect=_DIALECT)
     positions = tuple(getattr(result, "positiontup", None) or ())
     if names and positions != names:
         raise TypeError(f"the parameters are {positions}, not {names}")
     given = result.params
-    return Statement(str(result), positions, {name: given[name] for name in positions if given[name] is not None})
+    constants = {name: given[name] for name in positions if given[name] is not None}
+    return Statement(str(result), positions, constants, must_hit=must_hit)
+
+
+def in_blocks(statement: Statement) -> Statement:
+    """Let an INSERT write many rows in one run."""
+    before, values, after = statement.text.partition(f"({', '.join('?' * len(statement.names))})")
+    if not values or "?" in before + after:
+        raise TypeError(f"not a statement of one row of values: {statement.text}")
+    return replace(statement, block=before + ", ".join([values] * BLOCK_ROWS) + after)
 
 
 def insert_row(table: Table, *, without: Iterable[str] = ()) -> Statement:

@@ -35,21 +35,20 @@ class Transaction:
         self.is_grouped = is_grouped
         self.cdrs_made = 0
         self._fact_no: int | None = None
-        self._groups: dict[Statement, tuple[list[Row], bool]] = {}
+        self._groups: dict[Statement, list[Row]] = {}
 
-    def add(self, statement: Statement, row: Row, *, must_hit: bool = False) -> None:
-        """Gather a row.  `must_hit`: the statement has to change exactly one row."""
-        group = self._groups.get(statement)
-        if group is None:
-            group = self._groups[statement] = ([], must_hit)
-        group[0].append(row)
+    def add(self, statement: Statement, row: Row) -> None:
+        """Gather a row."""
+        try:
+            self._groups[statement].append(row)
+        except KeyError:
+            self._groups[statement] = [row]
 
     def flush(self) -> None:
         """Run what was gathered, statements in the order of their first row.  Raises MissedError, sqlite3.Error."""
         groups, self._groups = self._groups, {}
-        for statement, (rows, must_hit) in groups.items():
-            cursor = self.db.executemany(statement.text, rows)
-            if must_hit and cursor.rowcount != len(rows):
+        for statement, rows in groups.items():
+            if statement.run_all(self.db, rows) != len(rows) and statement.must_hit:
                 raise MissedError
 
     def put(self, statement: Statement, row: Row) -> None:

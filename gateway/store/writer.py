@@ -92,10 +92,11 @@ class Writer:
         ):
             raise StoreFullError(f"{self._rows} rows wait for the disk already; try again when they are written.")
         entry = Entry(prepared, size, asked)
+        if not queue:
+            self._wake.set()
         queue.append(entry)
         self._rows += len(prepared)
         self._bytes += size
-        self._wake.set()
         return entry
 
     def _with_followers(self, work: Sequence[StoreChange], follow: Follow) -> Sequence[StoreChange]:
@@ -133,6 +134,11 @@ class Writer:
 
     def _take_batch(self) -> list[Entry]:
         batch: list[Entry] = []
+        if not self._bulk and self._rows <= self.limits.batch_rows and self._bytes <= self.limits.batch_bytes:
+            batch += self._urgent
+            self._urgent.clear()
+            self._rows = self._bytes = 0
+            return batch
         rows = self._take(self._urgent, batch, self.limits.batch_rows, self.limits.batch_bytes)
         if rows < self.limits.batch_rows:
             self._take(self._bulk, batch, self.limits.bulk_rows, self.limits.batch_bytes)
