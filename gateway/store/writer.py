@@ -119,6 +119,7 @@ class Writer:
             batch = self._take_batch()
             if batch:
                 await self._commit(batch)
+                batch.clear()  # the connection's thread keeps its last call, and what that holds, until the next one
             if not self._urgent and not self._bulk:
                 if self._is_closing:
                     return
