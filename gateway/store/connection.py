@@ -49,6 +49,7 @@ async def connect_writer(path: Path, *, synchronous: str) -> Connection:
         f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}",
         f"PRAGMA journal_size_limit={4 * CHECKPOINT_PAGES * 4096}",
         f"PRAGMA cache_size=-{CACHE_KIB}",
+        "PRAGMA foreign_keys=1",
     )
 
 

@@ -10,7 +10,7 @@ from gateway.domain.sessions import Fact
 from gateway.ports import LateFact, SaveLateFact
 from gateway.store.codec import parse_fact, render_fact, to_us
 from gateway.store.statements import compiled, in_blocks
-from gateway.store.tables import late_facts, session_facts, sessions
+from gateway.store.tables import late_facts, session_facts, session_folds, sessions
 from gateway.store.transaction import Transaction
 
 _FACT_NAMES = ("no", "session_no", "before_no", "fact_key", "at_us", "body")
@@ -27,8 +27,10 @@ _INSERT_LATE = compiled(
 def _chained() -> Any:
     """The facts of a session, from its newest backwards."""
     names = ("before_no", "fact_key", "at_us", "body")
-    newest = select(*(session_facts.c[name] for name in names)).join_from(
-        sessions, session_facts, session_facts.c.no == sessions.c.last_fact_no
+    newest = (
+        select(*(session_facts.c[name] for name in names))
+        .join_from(sessions, session_folds, session_folds.c.created_no == sessions.c.created_no)
+        .join(session_facts, session_facts.c.no == session_folds.c.last_fact_no)
     )
     chain = newest.where(sessions.c.id == bindparam("session_id")).cte("chain", recursive=True)
     before = select(*(session_facts.c[name] for name in names)).join_from(

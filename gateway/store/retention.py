@@ -50,6 +50,7 @@ from gateway.store.tables import (
     remote_starts,
     reservations,
     session_facts,
+    session_folds,
     session_terms,
     sessions,
     tokens,
@@ -111,10 +112,9 @@ def _waits(partner_id: Any, kind: DeliveryKind, object_id: Any, *, or_refused: b
 
 _OPEN_WORDS = [_word(status.value) for status in sorted(OPEN)]
 _IS_SETTLED = and_(
-    sessions.c.sealed_cdr_id.is_(None),
-    sessions.c.status.not_in(_OPEN_WORDS),
-    sessions.c.seal_due_us.is_(None),
-    sessions.c.hold.is_(None),
+    session_folds.c.status.not_in(_OPEN_WORDS),
+    session_folds.c.seal_due_us.is_(None),
+    session_folds.c.hold.is_(None),
     not_(_waits(sessions.c.partner_id, DeliveryKind.SESSION, sessions.c.id)),
 )
 _LAST_BILL = select(func.max(cdrs.c.last_updated_us)).where(cdrs.c.session_id == sessions.c.id).scalar_subquery()
@@ -137,23 +137,28 @@ _WALKS: Mapping[Kept, _Walk] = {
         clause=select().where(tokens.c.invalid_us.is_not(None), tokens.c.invalid_us < bindparam("before_us")),
     ),
     Kept.UNBILLED: _walk(
-        [sessions.c.created_no, sessions.c.id, sessions.c.revision],
-        sessions.c.last_updated_us,
+        [session_folds.c.created_no, sessions.c.id, session_folds.c.revision],
+        session_folds.c.last_updated_us,
         _IS_SETTLED,
         clause=select()
-        .where(sessions.c.sealed_cdr_id.is_(None))
-        .with_hint(sessions, "INDEXED BY ix_sessions_unsealed", "sqlite"),
+        .select_from(session_folds.join(sessions, sessions.c.created_no == session_folds.c.created_no))
+        .where(session_folds.c.sealed_cdr_id.is_(None))
+        .with_hint(session_folds, "INDEXED BY ix_session_folds_unsealed", "sqlite"),
     ),
     Kept.BILLED: _walk(
-        [session_terms.c.created_no, sessions.c.id, sessions.c.revision],
-        func.max(sessions.c.last_updated_us, func.coalesce(_LAST_BILL, literal_column("0"))),
+        [session_terms.c.created_no, sessions.c.id, session_folds.c.revision],
+        func.max(session_folds.c.last_updated_us, func.coalesce(_LAST_BILL, literal_column("0"))),
         and_(
-            sessions.c.sealed_cdr_id.is_not(None),
+            session_folds.c.sealed_cdr_id.is_not(None),
             not_(_waits(sessions.c.partner_id, DeliveryKind.SESSION, sessions.c.id)),
             not_(_BILL_WAITS),
         ),
         clause=select()
-        .select_from(session_terms.join(sessions, sessions.c.created_no == session_terms.c.created_no))
+        .select_from(
+            session_terms.join(sessions, sessions.c.created_no == session_terms.c.created_no).join(
+                session_folds, session_folds.c.created_no == session_terms.c.created_no
+            )
+        )
         .where(session_terms.c.id_token.is_not(None))
         .with_hint(session_terms, "INDEXED BY ix_session_terms_personal", "sqlite"),
     ),
@@ -259,8 +264,8 @@ _SIMPLE: Mapping[Kept, Statement] = {
     Kept.REFUSED: _delete(outbox, _is(outbox.c.no, 0), outbox.c.state == _word(DeliveryState.REFUSED.value)),
 }
 _LAST_FACT = compiled(
-    select(sessions.c.last_fact_no).where(
-        sessions.c.created_no == bindparam("no"), sessions.c.revision == bindparam("revision")
+    select(session_folds.c.last_fact_no).where(
+        session_folds.c.created_no == bindparam("no"), session_folds.c.revision == bindparam("revision")
     )
 )
 
@@ -277,17 +282,18 @@ def _fact_chain() -> Any:
 _DROP_FACTS = compiled(delete(session_facts).where(session_facts.c.no.in_(_fact_chain())))
 _DROP_LATE = compiled(delete(late_facts).where(late_facts.c.session_id == bindparam("session_id")))
 _DROP_PROFILE = _delete(profiles, profiles.c.session_id == bindparam("session_id"))
-_DROP_SESSION = compiled(delete(sessions).where(sessions.c.created_no == bindparam("no")))
-_DROP_TERMS = compiled(delete(session_terms).where(session_terms.c.created_no == bindparam("no")))
-_FORGET_SESSION = compiled(
+_DROP_SESSION = tuple(
+    [_delete(table, table.c.created_no == bindparam("no")) for table in (session_folds, session_terms, sessions)]
+)
+_FORGET_KEYS = compiled(
     update(sessions)
-    .values(
-        visible_to=null(),
-        drivers=null(),
-        last_fact_no=literal_column("0"),
-        start_key=literal_column("'forgotten|'").concat(sessions.c.id),  # that of 1.6 has the card's uid in it
-    )
+    .values(start_key=literal_column("'forgotten|'").concat(sessions.c.id))  # that of 1.6 has the card's uid in it
     .where(sessions.c.created_no == bindparam("no"))
+)
+_FORGET_FOLD = compiled(
+    update(session_folds)
+    .values(visible_to=null(), drivers=null(), last_fact_no=literal_column("0"))
+    .where(session_folds.c.created_no == bindparam("no"))
 )
 _FORGET_TERMS = compiled(
     update(session_terms)
@@ -322,7 +328,9 @@ _DROP_LETTER = _delete(
 )
 _OTHER_CDR = compiled(select(literal_column("1")).where(cdrs.c.session_id == bindparam("session_id")).limit(1))
 _SESSION_NO = compiled(
-    select(sessions.c.created_no, sessions.c.last_fact_no).where(sessions.c.id == bindparam("session_id"))
+    select(sessions.c.created_no, session_folds.c.last_fact_no)
+    .join_from(sessions, session_folds, session_folds.c.created_no == sessions.c.created_no)
+    .where(sessions.c.id == bindparam("session_id"))
 )
 
 
@@ -348,11 +356,12 @@ def _drop_session(db: sqlite3.Connection, no: Any, session_id: Any, revision: An
     _DROP_LATE.run(db, session_id=session_id)
     _DROP_PROFILE.run(db, session_id=session_id)
     if is_billed:
-        _FORGET_SESSION.run(db, no=no)
+        _FORGET_KEYS.run(db, no=no)
+        _FORGET_FOLD.run(db, no=no)
         _FORGET_TERMS.run(db, new_terms=FORGOTTEN_TERMS, no=no)
     else:
-        _DROP_SESSION.run(db, no=no)
-        _DROP_TERMS.run(db, no=no)
+        for statement in _DROP_SESSION:
+            statement.run(db, no=no)
 
 
 def _drop_cdr(db: sqlite3.Connection, owner: Any, ordinal: Any, cdr_id: Any) -> None:
@@ -372,5 +381,5 @@ def _drop_cdr(db: sqlite3.Connection, owner: Any, ordinal: Any, cdr_id: Any) -> 
         return
     _DROP_FACTS.run(db, last_no=session[1])
     _DROP_LATE.run(db, session_id=session_id)
-    _DROP_SESSION.run(db, no=session[0])
-    _DROP_TERMS.run(db, no=session[0])
+    for statement in _DROP_SESSION:
+        statement.run(db, no=session[0])

@@ -1,7 +1,7 @@
 """Sessions.
 
-A session is two rows: `sessions` with its keys and the fold that every message updates, and `session_terms`, written
-when the session begins and when its terms change.
+A session is three rows: `sessions` with its keys and `session_terms`, written when it begins and when its terms change,
+and `session_folds`, written by every message.
 """
 
 import sqlite3
@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, literal_column, or_, select, update
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy.dialects import sqlite
 
 from gateway.domain.ids import ConnectorKey, station_key
 from gateway.domain.quick import copier, quick
@@ -32,8 +33,8 @@ from gateway.store.facts import PreparedFact, append_fact, prepare_fact
 from gateway.store.objects import ObjectCodec
 from gateway.store.paging import LAST_US, is_windowed, page_of
 from gateway.store.stamps import later
-from gateway.store.statements import ROW_BYTES, Row, compiled, insert_row
-from gateway.store.tables import session_terms, sessions
+from gateway.store.statements import ROW_BYTES, Row, Statement, compiled, in_blocks, insert_row
+from gateway.store.tables import session_folds, session_terms, sessions
 from gateway.store.transaction import Transaction
 
 SPANS_LOOKED_AT = 8
@@ -50,40 +51,65 @@ _save = quick(SaveSession)
 # --- writing ------------------------------------------------------------------------------------------------------
 
 _INSERT = insert_row(sessions, without=["created_no"])
+_INSERT_FOLD = insert_row(session_folds)
 _INSERT_TERMS = insert_row(session_terms)
 
-_HOT_NAMES = ("status", "ledger", "last_updated_us", "seal_due_us", "hold", "revision", "last_fact_no")
-_FOLD: dict[str, Any] = {name: bindparam(name) for name in _HOT_NAMES}
-_REST_OF_FOLD: dict[str, Any] = {name: bindparam(name) for name in ("started_us", "sealed_cdr_id", "waiver")}
-_KEYS: dict[str, Any] = {
-    name: bindparam(name)
-    for name in (
-        *("station_key", "station_id", "evse_no", "connector_no", "transaction_id", "start_key"),
-        *("remote_start_id", "partner_id", "visible_to", "party", "drivers"),
+_HOT_NAMES = (
+    *("created_no", "revision", "last_fact_no", "last_updated_us", "started_us"),
+    *("status", "seal_due_us", "hold", "ledger"),
+)
+_SCOPE_NAMES = ("visible_to", "party", "drivers")
+_FOLD_NAMES = (*_HOT_NAMES[1:], "sealed_cdr_id", "waiver")
+_KEY_NAMES = (
+    *("station_key", "station_id", "evse_no", "connector_no", "transaction_id", "start_key"),
+    *("remote_start_id", "partner_id", "started_us"),
+)
+
+
+def _hot_upsert() -> Statement:
+    """Update many folds in one run: the way for it is an INSERT that always meets its row.
+
+    Where there is none, its key has no session either and the INSERT fails.  Leaves alone the columns whose indexes a
+    message need not touch; where they did change it finds no row, and `_UPDATE_FOLD` is run instead.
+    """
+    fresh = sqlite.insert(session_folds).values({name: bindparam(name) for name in _HOT_NAMES})
+    clause = fresh.on_conflict_do_update(
+        index_elements=[session_folds.c.created_no],
+        set_={name: fresh.excluded[name] for name in _HOT_NAMES if name not in ("created_no", "started_us")},
+        where=and_(
+            session_folds.c.revision == fresh.excluded.revision - literal_column("1"),
+            session_folds.c.started_us == fresh.excluded.started_us,
+            session_folds.c.sealed_cdr_id.is_(None),
+            session_folds.c.waiver.is_(None),
+        ),
     )
-}
-_ONE_REVISION = (
-    sessions.c.created_no == bindparam("at_no"),
-    sessions.c.id == bindparam("at_id"),
-    sessions.c.revision == bindparam("at_revision"),
-)
-# Leaves alone the columns whose indexes a message need not touch; where they did change it finds no row, and
-# `_UPDATE_FOLD` is run instead.
-_UPDATE_HOT = compiled(
-    update(sessions)
-    .values(_FOLD)
-    .where(
-        *_ONE_REVISION,
-        sessions.c.started_us == bindparam("at_started_us"),
-        sessions.c.sealed_cdr_id.is_(None),
-        sessions.c.waiver.is_(None),
-    ),
-    *_HOT_NAMES,
-    *("at_no", "at_id", "at_revision", "at_started_us"),
-    must_hit=True,
-)
-_UPDATE_FOLD = compiled(update(sessions).values(_FOLD | _REST_OF_FOLD).where(*_ONE_REVISION))
-_UPDATE_ALL = compiled(update(sessions).values(_FOLD | _REST_OF_FOLD | _KEYS).where(*_ONE_REVISION))
+    return in_blocks(compiled(clause, *_HOT_NAMES, must_hit=True))
+
+
+def _fold_update(*names: str) -> Statement:
+    return compiled(
+        update(session_folds)
+        .values({name: bindparam(name) for name in names})
+        .where(
+            session_folds.c.created_no == bindparam("at_no"),
+            session_folds.c.revision == bindparam("at_revision"),
+        )
+    )
+
+
+def _session_update(*names: str) -> Statement:
+    return compiled(
+        update(sessions)
+        .values({name: bindparam(name) for name in names})
+        .where(sessions.c.created_no == bindparam("at_no"), sessions.c.id == bindparam("at_id"))
+    )
+
+
+_UPDATE_HOT = _hot_upsert()
+_UPDATE_FOLD = _fold_update(*_FOLD_NAMES)
+_UPDATE_START = _session_update("started_us")
+_UPDATE_WHOLE_FOLD = _fold_update(*_FOLD_NAMES, *_SCOPE_NAMES)
+_UPDATE_KEYS = _session_update(*_KEY_NAMES)
 _UPDATE_TERMS = compiled(
     update(session_terms)
     .values(id_token=bindparam("id_token"), terms=bindparam("terms"))
@@ -155,38 +181,41 @@ def _apply_takeover(tx: Transaction, prepared: Prepared) -> SaveSession:
 
 
 def _hot_row(session: Session, fact_no: int, ledger: str, last_us: int) -> Row:
-    due, revision = session.seal_due_at, session.revision
+    due = session.seal_due_at
     return (
-        session.status._value_,
-        ledger,
+        session.created_no,
+        session.revision + 1,
+        fact_no,
         last_us,
+        to_us(session.ledger.started_at),
+        session.status._value_,
         None if due is None else to_us(due),
         session.hold,
-        revision + 1,
-        fact_no,
-        session.created_no,
-        session.id,
-        revision,
-        to_us(session.ledger.started_at),
+        ledger,
     )
 
 
 def _insert(tx: Transaction, session: Session, fact_no: int, ledger: str, terms: str) -> Session:
-    saved: Session = _inserted(session, 0, fact_no, tx.now, 1)
-    row = _INSERT.row(id=session.id, **_key_columns(saved), **_fold_columns(saved, ledger))
+    row = _INSERT.row(id=session.id, **_key_columns(session))
     created_no = tx.insert(_INSERT, row, f"Session {session.id}, or one with its start or transaction id,")
+    saved: Session = _inserted(session, created_no, fact_no, tx.now, 1)
+    _INSERT_FOLD.run(tx.db, created_no=created_no, **_fold_columns(saved, ledger), **_scope_columns(saved))
     _INSERT_TERMS.run(tx.db, created_no=created_no, id_token=render_id_token(session.id_token), terms=terms)
-    return _inserted(saved, created_no, fact_no, saved.last_updated, saved.revision)
+    return saved
 
 
 def _update(tx: Transaction, saved: Session, ledger: str, terms: str | None) -> None:
-    where = {"at_no": saved.created_no, "at_id": saved.id, "at_revision": saved.revision - 1}
-    fold = _fold_columns(saved, ledger)
+    at = {"at_no": saved.created_no, "at_revision": saved.revision - 1}
+    of = {"at_no": saved.created_no, "at_id": saved.id}
+    fold, keys = _fold_columns(saved, ledger), _key_columns(saved)
     try:
         if terms is None:
-            is_hit = tx.hit(_UPDATE_FOLD, _UPDATE_FOLD.row(**fold, **where))
+            is_hit = tx.hit(_UPDATE_FOLD, _UPDATE_FOLD.row(**fold, **at)) and tx.hit(
+                _UPDATE_START, _UPDATE_START.row(started_us=keys["started_us"], **of)
+            )
         else:
-            is_hit = tx.hit(_UPDATE_ALL, _UPDATE_ALL.row(**fold, **_key_columns(saved), **where))
+            whole = _UPDATE_WHOLE_FOLD.row(**fold, **_scope_columns(saved), **at)
+            is_hit = tx.hit(_UPDATE_WHOLE_FOLD, whole) and tx.hit(_UPDATE_KEYS, _UPDATE_KEYS.row(**keys, **of))
             _UPDATE_TERMS.run(tx.db, id_token=render_id_token(saved.id_token), terms=terms, at_no=saved.created_no)
     except sqlite3.IntegrityError as error:
         raise ConflictError(f"Session {saved.id} takes the keys of another ({error}).") from error
@@ -196,21 +225,29 @@ def _update(tx: Transaction, saved: Session, ledger: str, terms: str | None) -> 
 
 def _fold_columns(session: Session, ledger: str) -> dict[str, Any]:
     return {
-        "status": session.status.value,
-        "ledger": ledger,
-        "last_updated_us": to_us(session.last_updated),
-        "seal_due_us": to_us_or_none(session.seal_due_at),
-        "hold": session.hold,
         "revision": session.revision,
         "last_fact_no": session.last_fact_no,
+        "last_updated_us": to_us(session.last_updated),
         "started_us": to_us(session.ledger.started_at),
+        "status": session.status.value,
+        "seal_due_us": to_us_or_none(session.seal_due_at),
+        "hold": session.hold,
+        "ledger": ledger,
         "sealed_cdr_id": session.sealed_cdr_id,
         "waiver": session.waiver,
     }
 
 
-def _key_columns(session: Session) -> dict[str, Any]:
+def _scope_columns(session: Session) -> dict[str, Any]:
     place, token = session.terms.place, session.terms.token
+    return {
+        "visible_to": None if place is None or token is None else session.partner_id,
+        "party": None if place is None else str(place.location.party),
+        "drivers": None if token is None else str(token.party),
+    }
+
+
+def _key_columns(session: Session) -> dict[str, Any]:
     return {
         "station_key": station_key(session.key.station_id),
         "station_id": session.key.station_id,
@@ -220,9 +257,7 @@ def _key_columns(session: Session) -> dict[str, Any]:
         "start_key": session.start_key,
         "remote_start_id": session.remote_start_id,
         "partner_id": session.partner_id,
-        "visible_to": None if place is None or token is None else session.partner_id,
-        "party": None if place is None else str(place.location.party),
-        "drivers": None if token is None else str(token.party),
+        "started_us": to_us(session.ledger.started_at),
     }
 
 
@@ -233,8 +268,13 @@ _READ_NAMES = (
     *("status", "ledger", "partner_id", "remote_start_id", "seal_due_us", "sealed_cdr_id", "hold", "waiver"),
     *("created_no", "last_fact_no", "last_updated_us", "revision", "id_token", "terms"),
 )
-_READ = [sessions.c[name] if name in sessions.c else session_terms.c[name] for name in _READ_NAMES]
-_SELECT = select(*_READ).join_from(sessions, session_terms, sessions.c.created_no == session_terms.c.created_no)
+_TABLES = (sessions, session_folds, session_terms)
+_READ = [next(table.c[name] for table in _TABLES if name in table.c) for name in _READ_NAMES]
+_SELECT = (
+    select(*_READ)
+    .join_from(sessions, session_folds, sessions.c.created_no == session_folds.c.created_no)
+    .join(session_terms, sessions.c.created_no == session_terms.c.created_no)
+)
 _PLUG = (
     sessions.c.station_key == bindparam("station_key"),
     sessions.c.evse_no == bindparam("evse_no"),
@@ -253,28 +293,29 @@ _BY_TIME = compiled(
 )
 _UNSEALED = compiled(
     _SELECT.where(
-        sessions.c.sealed_cdr_id.is_(None),
+        session_folds.c.sealed_cdr_id.is_(None),
         or_(
-            sessions.c.status.in_(_OPEN_STATUSES),
-            sessions.c.seal_due_us.is_not(None),
-            sessions.c.hold.is_not(None),
+            session_folds.c.status.in_(_OPEN_STATUSES),
+            session_folds.c.seal_due_us.is_not(None),
+            session_folds.c.hold.is_not(None),
         ),
-    ).order_by(sessions.c.created_no)
+    ).order_by(session_folds.c.created_no)
 )
 _REFUSED = compiled(
-    select(sessions.c.id, sessions.c.ledger)
+    select(sessions.c.id, session_folds.c.ledger)
+    .join_from(session_folds, sessions, sessions.c.created_no == session_folds.c.created_no)
     .where(
-        sessions.c.sealed_cdr_id.is_(None),
-        sessions.c.status == literal_column(f"'{SessionStatus.INVALID.value}'"),
+        session_folds.c.sealed_cdr_id.is_(None),
+        session_folds.c.status == literal_column(f"'{SessionStatus.INVALID.value}'"),
     )
-    .order_by(sessions.c.created_no)
+    .order_by(session_folds.c.created_no)
 )
 _WITHOUT_CDR = compiled(
     _SELECT.where(
-        sessions.c.sealed_cdr_id.is_(None),
-        sessions.c.started_us < bindparam("to_us"),
-        sessions.c.last_updated_us >= bindparam("from_us"),
-    ).order_by(sessions.c.created_no)
+        session_folds.c.sealed_cdr_id.is_(None),
+        session_folds.c.started_us < bindparam("to_us"),
+        session_folds.c.last_updated_us >= bindparam("from_us"),
+    ).order_by(session_folds.c.created_no)
 )
 
 
@@ -288,27 +329,27 @@ _NEWEST = _newest()
 _NEWEST_OF_STATION = _newest(_OF_STATION)
 
 _VISIBLE = (
-    sessions.c.visible_to == bindparam("partner_id"),
-    or_(bindparam("party").is_(None), sessions.c.party == bindparam("party")),
-    or_(bindparam("drivers").is_(None), sessions.c.drivers == bindparam("drivers")),
+    session_folds.c.visible_to == bindparam("partner_id"),
+    or_(bindparam("party").is_(None), session_folds.c.party == bindparam("party")),
+    or_(bindparam("drivers").is_(None), session_folds.c.drivers == bindparam("drivers")),
 )
 _IN_WINDOW = (
-    sessions.c.last_updated_us >= bindparam("from_us"),
-    sessions.c.last_updated_us < bindparam("to_us"),
+    session_folds.c.last_updated_us >= bindparam("from_us"),
+    session_folds.c.last_updated_us < bindparam("to_us"),
 )
 
 
 def _visible_page(order: Any, *where: Any) -> Any:
-    chosen = select(sessions.c.created_no).where(*where, order > bindparam("after")).order_by(order)
+    chosen = select(session_folds.c.created_no).where(*where, order > bindparam("after")).order_by(order)
     chosen = chosen.limit(bindparam("limit")).offset(bindparam("offset"))
     return compiled(_SELECT.where(sessions.c.created_no.in_(chosen)).order_by(sessions.c.created_no))
 
 
-_COUNT = compiled(select(func.count()).select_from(sessions).where(*_VISIBLE))
-_PAGE = _visible_page(sessions.c.created_no, *_VISIBLE)
-_COUNT_WINDOW = compiled(select(func.count()).select_from(sessions).where(*_VISIBLE, *_IN_WINDOW))
+_COUNT = compiled(select(func.count()).select_from(session_folds).where(*_VISIBLE))
+_PAGE = _visible_page(session_folds.c.created_no, *_VISIBLE)
+_COUNT_WINDOW = compiled(select(func.count()).select_from(session_folds).where(*_VISIBLE, *_IN_WINDOW))
 # An expression instead of the column, so that the window is found by the index on last_updated and then sorted.
-_PAGE_WINDOW = _visible_page(sessions.c.created_no + literal_column("0"), *_VISIBLE, *_IN_WINDOW)
+_PAGE_WINDOW = _visible_page(session_folds.c.created_no + literal_column("0"), *_VISIBLE, *_IN_WINDOW)
 
 
 def load_unsealed_sessions(db: sqlite3.Connection) -> list[Session]:

@@ -5,7 +5,18 @@ Columns are BIGINT, TEXT and BLOB only, so that every engine means the same by t
 commit touches few pages, and have no index that a query of the port does not need.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 NUMBER = BigInteger().with_variant(Integer, "sqlite")
 """The type of keys that count up: SQLite makes only an INTEGER PRIMARY KEY the table's own key."""
@@ -15,6 +26,7 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     }
 )
 
@@ -47,6 +59,8 @@ connector_statuses = Table(
 
 # --- sessions -----------------------------------------------------------------------------------------------------
 
+# A session is three rows of one number: its keys, the fold that every message writes, and its terms, which hold a site
+# and a tariff; for what is updated is written as a whole row.
 sessions = Table(
     "sessions",
     metadata,
@@ -60,49 +74,50 @@ sessions = Table(
     Column("start_key", Text, nullable=False, unique=True),
     Column("remote_start_id", Text),
     Column("partner_id", Text),
-    Column("visible_to", Text),  # partner_id once a site and a token are known: what the partner's list shows
-    Column("party", Text),  # the site's party, CC*PID
-    Column("drivers", Text),  # the party of the driver's token, CC*PID
-    Column("started_us", BigInteger, nullable=False),
-    # the fold, written by every message
-    Column("status", Text, nullable=False),
-    Column("ledger", Text, nullable=False),
+    Column("started_us", BigInteger, nullable=False),  # that of the fold, for the index
+    UniqueConstraint("station_key", "transaction_id"),
+    sqlite_autoincrement=True,  # a number names one session for ever: a late fold must not meet another
+)
+Index("ix_sessions_plug", *(sessions.c[name] for name in ("station_key", "evse_no", "connector_no", "started_us")))
+
+# Its number is that of a session there is: a fold is never written without one.
+session_folds = Table(
+    "session_folds",
+    metadata,
+    Column("created_no", NUMBER, ForeignKey(sessions.c.created_no), primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("last_fact_no", BigInteger, nullable=False),  # its newest fact, 0: none
     Column("last_updated_us", BigInteger, nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
     Column("seal_due_us", BigInteger),
     Column("hold", Text),
     Column("sealed_cdr_id", Text),
-    Column("revision", BigInteger, nullable=False),
-    Column("last_fact_no", BigInteger, nullable=False, server_default="0"),  # its newest fact, 0: none
     Column("waiver", Text),
-    UniqueConstraint("station_key", "transaction_id"),
-)
-Index("ix_sessions_plug", *(sessions.c[name] for name in ("station_key", "evse_no", "connector_no", "started_us")))
-Index(
-    "ix_sessions_visible_by_time",
-    sessions.c.visible_to,
-    sessions.c.last_updated_us,
-    sessions.c.party,
-    sessions.c.drivers,
-    sqlite_where=sessions.c.visible_to.is_not(None),
-    postgresql_where=sessions.c.visible_to.is_not(None),
+    Column("visible_to", Text),  # partner_id once a site and a token are known: what the partner's list shows
+    Column("party", Text),  # the site's party, CC*PID
+    Column("drivers", Text),  # the party of the driver's token, CC*PID
+    Column("ledger", Text, nullable=False),
 )
 Index(
-    "ix_sessions_visible_by_no",
-    sessions.c.visible_to,
-    sessions.c.created_no,
-    sessions.c.party,
-    sessions.c.drivers,
-    sqlite_where=sessions.c.visible_to.is_not(None),
-    postgresql_where=sessions.c.visible_to.is_not(None),
+    "ix_session_folds_visible_by_time",
+    *(session_folds.c[name] for name in ("visible_to", "last_updated_us", "party", "drivers")),
+    sqlite_where=session_folds.c.visible_to.is_not(None),
+    postgresql_where=session_folds.c.visible_to.is_not(None),
 )
 Index(
-    "ix_sessions_unsealed",
-    sessions.c.created_no,
-    sqlite_where=sessions.c.sealed_cdr_id.is_(None),
-    postgresql_where=sessions.c.sealed_cdr_id.is_(None),
+    "ix_session_folds_visible_by_no",
+    *(session_folds.c[name] for name in ("visible_to", "created_no", "party", "drivers")),
+    sqlite_where=session_folds.c.visible_to.is_not(None),
+    postgresql_where=session_folds.c.visible_to.is_not(None),
+)
+Index(
+    "ix_session_folds_unsealed",
+    session_folds.c.created_no,
+    sqlite_where=session_folds.c.sealed_cdr_id.is_(None),
+    postgresql_where=session_folds.c.sealed_cdr_id.is_(None),
 )
 
-# Apart from `sessions`, for the fold's UPDATE rewrites the whole row, and terms hold a site and a tariff.
 session_terms = Table(
     "session_terms",
     metadata,

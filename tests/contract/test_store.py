@@ -104,6 +104,36 @@ async def test_each_session_has_its_own_facts_however_they_came(store: SqliteSto
         assert [fact.key for fact in await store.load_facts(f"s-{number}")] == [f"s-{number}-{n}" for n in range(3)]
 
 
+async def test_each_message_of_a_crowd_is_stored_with_its_session(store: SqliteStore) -> None:
+    saved = [await save_session(store, session_no(number)) for number in range(1, 61)]
+    works = [
+        [SaveSession(with_energy(session, 100 + n), fact=replace(FACT, key=f"f-{n}"))]
+        for n, session in enumerate(saved)
+    ]
+
+    changes = await asyncio.gather(*(store.commit(work) for work in works))
+
+    told = [change.session for (change,) in changes if isinstance(change, SaveSession)]
+    assert [await store.find_session(session.id) for session in saved] == told
+    assert [session.ledger.energy_wh for session in told] == list(range(100, 160))
+    for n, session in enumerate(saved):
+        assert [fact.key for fact in await store.load_facts(session.id)] == [f"f-{n}"]
+
+
+@pytest.mark.parametrize("late", [0, 30, 59])
+async def test_an_old_revision_among_a_crowd_fails_alone(store: SqliteStore, late: int) -> None:
+    saved = [await save_session(store, session_no(number)) for number in range(1, 61)]
+    await save_session(store, with_energy(saved[late], 50))
+    works = [[SaveSession(with_energy(session, 100), fact=FACT)] for session in saved]
+
+    results = await asyncio.gather(*(store.commit(work) for work in works), return_exceptions=True)
+
+    assert [n for n, result in enumerate(results) if isinstance(result, RevisionConflictError)] == [late]
+    found = [await store.find_session(session.id) for session in saved]
+    assert [session.ledger.energy_wh for session in found if session] == [50 if n == late else 100 for n in range(60)]
+    assert await store.load_facts(saved[late].id) == []
+
+
 async def test_a_second_cdr_for_a_session_is_a_conflict(store: SqliteStore) -> None:
     await store.commit([SaveCdr(CDR)])
 
@@ -226,6 +256,23 @@ async def test_an_earlier_start_and_a_seal_are_written_by_an_update_of_the_fold(
     sealed = await save_session(store, replace(moved, sealed_cdr_id="c-1", seal_due_at=None))
     assert await store.find_session("s-1") == sealed
     assert await store.load_unsealed_sessions() == []
+
+
+async def test_a_waiver_that_is_taken_back_is_written_by_an_update_of_the_fold(store: SqliteStore) -> None:
+    session = await save_session(store, replace(SESSION, waiver="nothing was drawn"))
+
+    taken_back = await save_session(store, replace(session, waiver=None, hold="no tariff"))
+
+    assert await store.find_session("s-1") == taken_back
+
+
+async def test_the_number_of_one_session_does_not_lead_to_another(store: SqliteStore) -> None:
+    one, other = [await save_session(store, session_no(number)) for number in (1, 2)]
+
+    with pytest.raises(RevisionConflictError):
+        await store.commit([SaveSession(replace(one, created_no=other.created_no, hold="mixed up"), True)])
+
+    assert [await store.find_session(f"s-{number}") for number in (1, 2)] == [one, other]
 
 
 # --- what the store gives -----------------------------------------------------------------------------------------

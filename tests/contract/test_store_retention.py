@@ -1,5 +1,6 @@
 """What every store promises: what is old is found and deleted, and nothing else."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from gateway.domain.reservations import ReservationState
 from gateway.domain.retention import Kept, Key
 from gateway.domain.sessions import SessionStatus, Terms
 from gateway.domain.tokens import IdToken
+from gateway.errors import RevisionConflictError
 from gateway.ports import (
     Change,
     DropExpired,
@@ -284,6 +286,28 @@ async def test_a_session_that_went_on_meanwhile_stays_with_its_messages(store: S
     await save(store, DropExpired(Kept.UNBILLED, key))
 
     assert len(await store.load_facts("s-1")) == 2
+
+
+@pytest.mark.parametrize("others", [0, 30])
+async def test_a_message_for_a_session_that_is_deleted_is_a_conflict_and_brings_nothing_back(
+    store: SqliteStore, others: int
+) -> None:
+    (gone,) = await save(store, SaveSession(session_no(99, status=SessionStatus.INVALID), fact=FACT))
+    assert isinstance(gone, SaveSession)
+    assert await drop(store, Kept.UNBILLED) == 1
+    saved = [change for n in range(others + 1) for change in await save(store, SaveSession(session_no(n)))]
+    works: list[list[Change]] = [
+        [SaveSession(change.session, fact=replace(FACT, key="f-2"))]
+        for change in (gone, *saved)
+        if isinstance(change, SaveSession)
+    ]
+
+    results = await asyncio.gather(*(store.commit(work) for work in works), return_exceptions=True)
+
+    assert [isinstance(result, RevisionConflictError) for result in results] == [True] + [False] * (others + 1)
+    assert await store.find_session("s-99") is None
+    for n in range(others + 1):
+        assert [fact.key for fact in await store.load_facts(f"s-{n}")] == ["f-2"]
 
 
 async def test_a_billed_session_loses_its_messages_and_its_driver_and_keeps_its_place(store: SqliteStore) -> None:

@@ -16,7 +16,7 @@ from gateway.errors import SettingsError
 
 log = structlog.get_logger(__name__)
 
-HEAD = "0014"
+HEAD = "0015"
 """The revision that `tables.py` describes."""
 
 SCRIPTS = Path(__file__).parent

@@ -173,7 +173,9 @@ def test_the_facts_of_an_older_database_are_chained_session_by_session(path: Pat
 
     with closing(sqlite3.connect(path)) as database:
         facts = database.execute("SELECT no, session_no, before_no, fact_key, body FROM session_facts").fetchall()
-        newest = database.execute("SELECT id, last_fact_no FROM sessions ORDER BY id").fetchall()
+        newest = database.execute(
+            "SELECT id, last_fact_no FROM sessions JOIN session_folds USING (created_no) ORDER BY id"
+        ).fetchall()
     assert facts == [
         (3, 1, 0, "f-3", "a"),
         (5, 2, 0, "f-5", "b"),
@@ -224,6 +226,7 @@ def test_sessions_of_before_stay_and_others_may_await_their_transactions(path: P
     upgrade(path, head="0007")
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(insert, ("s-1", "7", "k-1"))
+    insert = f"INSERT INTO sessions ({columns}, started_us) VALUES (?, 'cp', 'CP', 1, 1, ?, ?, 1)"
 
     upgrade(path)
 
@@ -260,7 +263,9 @@ def test_what_needed_no_bill_before_says_so_and_invalid_tokens_count_from_now(pa
     upgrade(path)
 
     with closing(sqlite3.connect(path)) as database:
-        waived = database.execute("SELECT id FROM sessions WHERE waiver IS NOT NULL").fetchall()
+        waived = database.execute(
+            "SELECT id FROM sessions JOIN session_folds USING (created_no) WHERE waiver IS NOT NULL"
+        ).fetchall()
         since = database.execute(
             "SELECT uid_key, (strftime('%s', 'now') * 1000000 - invalid_us) / 60000000 FROM tokens ORDER BY uid_key"
         ).fetchall()

@@ -18,7 +18,7 @@ STATEMENTS = {
     name: statement
     for name, statement in vars(retention).items()
     if isinstance(statement, retention.Statement) and name not in {"_FIRST_OWNER"}
-}
+} | {f"_DROP_SESSION {number}": statement for number, statement in enumerate(retention._DROP_SESSION)}
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_billed_sessions_that_have_lost_their_driver_are_not_read_again(database
 def test_sessions_that_are_billed_are_not_read_for_those_that_are_not(database: sqlite3.Connection) -> None:
     plan = plan_of(database, WALKS[retention.Kept.UNBILLED].slice)
 
-    assert any("ix_sessions_unsealed" in step for step in plan), plan
+    assert any("ix_session_folds_unsealed" in step for step in plan), plan
 
 
 async def test_a_bill_that_goes_leaves_no_number_in_any_list(tmp_path: Path) -> None:
@@ -86,6 +86,6 @@ async def test_a_bill_that_goes_leaves_no_number_in_any_list(tmp_path: Path) -> 
 
 
 def test_a_scan_is_seen(database: sqlite3.Connection) -> None:
-    rows = database.execute("EXPLAIN QUERY PLAN SELECT * FROM sessions WHERE hold = 1").fetchall()
+    rows = database.execute("EXPLAIN QUERY PLAN SELECT * FROM session_folds WHERE hold = 1").fetchall()
 
     assert find_scans([row[-1] for row in rows]) != []

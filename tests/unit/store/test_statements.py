@@ -86,7 +86,7 @@ def test_which_sessions_are_on_a_page_is_seen_without_touching_rows(database: sq
     for statement, index in ((sessions._PAGE, "by_no"), (sessions._PAGE_WINDOW, "by_time")):
         steps = [step for step in plan_of(database, statement) if "visible" in step]
         assert len(steps) == 1
-        assert steps[0].startswith(f"SEARCH sessions USING COVERING INDEX ix_sessions_visible_{index} ")
+        assert steps[0].startswith(f"SEARCH session_folds USING COVERING INDEX ix_session_folds_visible_{index} ")
 
 
 def test_no_list_looks_into_the_json_of_its_rows() -> None:
