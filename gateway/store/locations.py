@@ -8,15 +8,16 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
 from gateway.domain.locations import Connector, Evse, EvseStatus, Location
 from gateway.errors import ConflictError
 from gateway.ports import SaveEvseStatus, SaveLocation
 from gateway.store.codec import from_us, to_us
 from gateway.store.objects import ObjectCodec
-from gateway.store.stamps import later
+from gateway.store.stamps import MS, later
 from gateway.store.statements import compiled, upsert_row
 from gateway.store.tables import evse_statuses, locations
 from gateway.store.transaction import Transaction
@@ -32,13 +33,19 @@ _DELETE_STATUSES = compiled(delete(evse_statuses).where(_OF_LOCATION))
 _UPDATE_STATUS = compiled(
     update(evse_statuses)
     .values(status=bindparam("status"), last_updated_us=bindparam("last_updated_us"))
-    .where(_OF_LOCATION, _OF_EVSE)
+    .where(_OF_LOCATION, _OF_EVSE),
+    *("status", "last_updated_us", "at_location", "at_evse"),
+    must_hit=True,
 )
-_LAST_UPDATED = compiled(select(locations.c.last_updated_us).where(locations.c.id == bindparam("id")))
+_LAST_US = locations.c.last_updated_us
+_MS: Any = literal_column(str(MS))
+# As `stamps.later` does.
 _TOUCH = compiled(
     update(locations)
-    .values(last_updated_us=bindparam("last_updated_us"))
+    .values(last_updated_us=func.max(bindparam("now_us"), _LAST_US - _LAST_US % _MS + _MS))
     .where(locations.c.id == bindparam("at_location"))
+    .returning(_LAST_US),
+    *("now_us", "at_location"),
 )
 
 _SELECT = select(locations.c.id, locations.c.created_no, locations.c.last_updated_us, locations.c.body)
@@ -55,6 +62,7 @@ Statuses = dict[str, tuple[str, int]]
 def apply_location(tx: Transaction, change: SaveLocation, _: None) -> SaveLocation:
     """Insert or replace; what is the same as before keeps its `last_updated`."""
     location = change.location
+    tx.flush()
     stored = _find(tx.db, location.id)
     last_us = None if stored is None else to_us(stored.last_updated)
     saved = stamp_location(location, stored, from_us(later(tx.now_us, last_us)))
@@ -68,14 +76,14 @@ def apply_location(tx: Transaction, change: SaveLocation, _: None) -> SaveLocati
 
 def apply_evse_status(tx: Transaction, change: SaveEvseStatus, _: None) -> SaveEvseStatus:
     """Set the status.  Raises ConflictError where there is no such EVSE."""
-    (last_us,) = _LAST_UPDATED.one(tx.db, id=change.location_id) or (None,)
-    stamp_us = later(tx.now_us, last_us)
-    where = {"at_location": change.location_id, "at_evse": change.evse_uid}
-    row = _UPDATE_STATUS.row(status=change.status.value, last_updated_us=stamp_us, **where)
-    if not tx.hit(_UPDATE_STATUS, row):
+    (stamp_us,) = tx.db.execute(_TOUCH.text, (tx.now_us, change.location_id)).fetchone() or (tx.now_us,)
+    row = (change.status._value_, stamp_us, change.location_id, change.evse_uid)
+    if tx.is_grouped:
+        tx.add(_UPDATE_STATUS, row)
+    elif not tx.hit(_UPDATE_STATUS, row):
         raise ConflictError(f"Location {change.location_id} has no EVSE {change.evse_uid}.")
-    _TOUCH.run(tx.db, last_updated_us=stamp_us, at_location=change.location_id)
-    return replace(change, last_updated=from_us(stamp_us))
+    stamp = tx.now if stamp_us == tx.now_us else from_us(stamp_us)
+    return SaveEvseStatus(change.location_id, change.evse_uid, change.status, stamp)
 
 
 def load_locations(db: sqlite3.Connection) -> list[Location]:

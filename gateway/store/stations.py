@@ -11,7 +11,7 @@ from gateway.errors import RevisionConflictError
 from gateway.ports import DeleteStation, SaveConnectorStatus, SaveStation
 from gateway.store.codec import from_us, to_us
 from gateway.store.objects import ObjectCodec
-from gateway.store.statements import Row, compiled, insert_row, upsert_row
+from gateway.store.statements import Row, compiled, in_blocks, insert_row, upsert_row
 from gateway.store.tables import connector_statuses, deviations, stations
 from gateway.store.transaction import Transaction
 
@@ -34,7 +34,7 @@ _STATUS_NAMES = (
     *("station_key", "evse_no", "connector_no", "station_id", "state", "at_us", "received_us"),
     *("occupied_by", "error_code", "info", "vendor_error"),
 )
-_UPSERT_STATUS = upsert_row(connector_statuses, names=_STATUS_NAMES)
+_UPSERT_STATUS = in_blocks(upsert_row(connector_statuses, names=_STATUS_NAMES))
 _SELECT_STATUSES = compiled(select(*(connector_statuses.c[name] for name in _STATUS_NAMES[1:])))
 
 

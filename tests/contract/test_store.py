@@ -258,10 +258,13 @@ async def test_an_earlier_start_and_a_seal_are_written_by_an_update_of_the_fold(
     assert await store.load_unsealed_sessions() == []
 
 
-async def test_a_waiver_that_is_taken_back_is_written_by_an_update_of_the_fold(store: SqliteStore) -> None:
-    session = await save_session(store, replace(SESSION, waiver="nothing was drawn"))
+@pytest.mark.parametrize("seal", [{"waiver": "nothing was drawn"}, {"sealed_cdr_id": "c-1"}])
+async def test_a_waiver_or_a_seal_that_is_taken_back_is_written_by_an_update_of_the_fold(
+    store: SqliteStore, seal: dict[str, str]
+) -> None:
+    session = await save_session(store, replace(SESSION, **seal))  # type: ignore[arg-type]
 
-    taken_back = await save_session(store, replace(session, waiver=None, hold="no tariff"))
+    taken_back = await save_session(store, replace(session, waiver=None, sealed_cdr_id=None, hold="no tariff"))
 
     assert await store.find_session("s-1") == taken_back
 
@@ -372,11 +375,52 @@ async def test_an_evse_status_stamps_the_evse_and_its_location_but_no_connector(
     assert location.evses[1].connectors[0].last_updated == NOON
 
 
+async def test_statuses_of_one_location_in_one_batch_rise_and_the_location_with_them(store: SqliteStore) -> None:
+    await store.commit([SaveLocation(LOCATION)])
+    told = [("E1", EvseStatus.CHARGING), ("E2", EvseStatus.CHARGING), ("E1", EvseStatus.AVAILABLE)]
+
+    changes = await asyncio.gather(*(store.commit([SaveEvseStatus("L1", uid, status)]) for uid, status in told))
+
+    stamps = [change.last_updated for (change,) in changes if isinstance(change, SaveEvseStatus)]
+    assert stamps == [NOON + MS, NOON + 2 * MS, NOON + 3 * MS]
+    (location,) = await store.load_locations()
+    assert location.last_updated == stamps[2]
+    assert [(evse.status, evse.last_updated) for evse in location.evses] == [
+        (told[2][1], stamps[2]),
+        (told[1][1], stamps[1]),
+    ]
+
+
+async def test_a_location_that_is_saved_after_a_status_in_one_batch_has_the_last_word(store: SqliteStore) -> None:
+    await store.commit([SaveLocation(LOCATION)])
+    closed = replace(LOCATION, evses=(replace(LOCATION.evses[0], status=EvseStatus.BLOCKED),))
+
+    _, (saved,) = await asyncio.gather(
+        store.commit([SaveEvseStatus("L1", "E1", EvseStatus.CHARGING)]), store.commit([SaveLocation(closed)])
+    )
+
+    assert isinstance(saved, SaveLocation)
+    assert await store.load_locations() == [saved.location]
+    assert [evse.status for evse in saved.location.evses] == [EvseStatus.BLOCKED]
+
+
 async def test_the_status_of_an_unknown_evse_is_a_conflict(store: SqliteStore) -> None:
     await store.commit([SaveLocation(LOCATION)])
 
-    with pytest.raises(ConflictError, match="E9"):
-        await store.commit([SaveEvseStatus("L1", "E9", EvseStatus.CHARGING)])
+    known, *unknown = await asyncio.gather(
+        store.commit([SaveEvseStatus("L1", "E1", EvseStatus.CHARGING)]),
+        store.commit([SaveEvseStatus("L1", "E9", EvseStatus.CHARGING)]),
+        store.commit([SaveEvseStatus("L9", "E1", EvseStatus.CHARGING)]),
+        return_exceptions=True,
+    )
+
+    assert [str(error) for error in unknown if isinstance(error, ConflictError)] == [
+        "Location L1 has no EVSE E9.",
+        "Location L9 has no EVSE E1.",
+    ]
+    assert known == [SaveEvseStatus("L1", "E1", EvseStatus.CHARGING, NOON + MS)]
+    (location,) = await store.load_locations()
+    assert location.last_updated == NOON + MS
 
 
 async def test_a_tariff_is_stamped_and_can_be_deleted(world: World) -> None:
