@@ -19,7 +19,7 @@ Row = tuple[Any, ...]
 ROW_BYTES = 200
 """What a row costs besides the text it carries, roughly."""
 BLOCK_ROWS = 25
-"""Rows that one run of a statement in blocks writes: beginning and ending a run costs as much as a row."""
+"""Rows that one run of a statement in blocks writes: beginning and ending a run costs a third of writing a row."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
