@@ -14,6 +14,7 @@ ENERGY_IMPORT = "Energy.Active.Import.Register"
 _MAX_DIGITS: Final = 64
 _LEAST_EXPONENT: Final = -20
 _MOST_EXPONENT: Final = 13
+_MOST_WHOLE: Final = 10**_MOST_EXPONENT
 """Between these powers of ten lies all that meters measure; beyond is noise that no sum survives."""
 
 
@@ -170,14 +171,17 @@ def parse_sampled_value(sample: dict[str, Any], at: datetime) -> Reading | None:
 
 def parse_number(written: Any) -> Decimal | None:
     """A finite number of a size that can be measured, None if it is none."""
-    if type(written) is str:
+    kind = type(written)
+    if kind is int and -_MOST_WHOLE < written < _MOST_WHOLE:
+        return Decimal(written)
+    if kind is str:
         if len(written) < _MOST_EXPONENT and written.isdecimal():
             return Decimal(written)
         if len(written) > _MAX_DIGITS:
             return None
     try:
         # The shortest text of a number is the one that was sent; what is none has no text that is one.
-        number = Decimal(written if type(written) is str or type(written) is int else repr(written))
+        number = Decimal(written if kind is str or kind is int else repr(written))
     except InvalidOperation:
         return None
     if not number:
