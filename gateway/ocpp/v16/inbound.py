@@ -143,7 +143,7 @@ def parse_meter_values(message: Message) -> TransactionReported:
     samples = parse_samples(payload.meterValue, message.received_at)
     transaction_id = payload.transactionId
     return report_transaction(
-        receipt=message.receipt(),
+        receipt=message.dated_receipt(samples.at_raw),
         kind=_METERED,
         # 0 and -1 are what stations write outside a transaction.
         transaction_id=str(transaction_id) if transaction_id and transaction_id > 0 else None,

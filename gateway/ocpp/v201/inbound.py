@@ -163,7 +163,7 @@ def parse_meter_values(message: Message) -> TransactionReported:
     payload = fields_of(message.payload)
     samples = parse_samples(payload.meterValue, message.received_at)
     return report_transaction(
-        receipt=message.receipt(),
+        receipt=message.dated_receipt(samples.at_raw),
         kind=FactKind.METERED,
         transaction_id=None,
         at=samples.at or message.received_at,

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.core.facts import fact_of
 from gateway.domain.events import (
     AuthorizeAsked,
     BootReported,
@@ -22,7 +23,7 @@ from gateway.domain.stations import Admission, ConnectorState, OccupiedBy
 from gateway.domain.tokens import Authorization, AuthStatus, IdToken
 from gateway.errors import WireError
 from gateway.ocpp.message import Message, Seat
-from gateway.ocpp.v16.inbound import HANDLERS, render_id_tag_info
+from gateway.ocpp.v16.inbound import HANDLERS, parse_meter_values, render_id_tag_info
 from gateway.ocpp.v16.version import VERSION
 from tests.unit.ocpp.stage import ACCEPTED, NOW, Witness
 
@@ -235,6 +236,23 @@ async def test_news_are_kept(action: str, payload: dict[str, Any], kind: NoticeK
     assert answer in (None, {"status": "UnknownVendorId"})
     assert isinstance(event, NoticeReported)
     assert (event.kind, event.summary, orjson.loads(event.body)) == (kind, summary, payload)
+
+
+@pytest.mark.parametrize(
+    ("message_id", "at", "value", "is_same"),
+    [("m2", "09:00:00", "5", True), ("m1", "09:00:00", "6", False), ("m1", "09:00:01", "5", False)],
+)
+def test_readings_that_are_sent_again_are_known_by_their_time_and_words(
+    message_id: str, at: str, value: str, *, is_same: bool
+) -> None:
+    def key(message_id: str, at: str, value: str) -> str:
+        samples = [{"timestamp": f"2026-03-01T{at}Z", "sampledValue": [{"value": value}]}]
+        payload = {"connectorId": 1, "meterValue": samples}
+        text = orjson.dumps([2, message_id, "MeterValues", payload]).decode()
+        message = Message(Seat("CP1"), NOW, message_id, "MeterValues", payload, text)
+        return fact_of(parse_meter_values(message)).key
+
+    assert (key("m1", "09:00:00", "5") == key(message_id, at, value)) is is_same
 
 
 def test_the_digest_ignores_the_message_id() -> None:
