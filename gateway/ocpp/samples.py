@@ -1,32 +1,19 @@
 """Sampled values become readings, as reported: no conversion, no choice among them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from msgspec import to_builtins
 
 from gateway.domain.meters import ENERGY_IMPORT, Reading, SampledReadings, SampledValue
-from gateway.domain.quick import quick
 from gateway.ocpp.times import ReadTime, parse_time
 from gateway.ocpp.typed import fields_of
 
+Samples = tuple[Sequence[Reading], datetime | None, str, tuple[str, ...]]
+"""The readings of one message; the time of the first, None if there is none at all, and its text; flags."""
 
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """The readings of one message; `at` and `at_raw` are the time of the first, None if there is none at all."""
-
-    readings: Sequence[Reading]
-    at: datetime | None
-    at_raw: str
-    flags: tuple[str, ...]
-
-
-make_samples = quick(Samples)
-_IMPORT = (None, ENERGY_IMPORT)
-
-NO_SAMPLES = Samples((), None, "", ())
+NO_SAMPLES: Final[Samples] = ((), None, "", ())
 
 
 def parse_samples(meter_values: Sequence[Any], received_at: datetime, known: ReadTime | None = None) -> Samples:
@@ -56,9 +43,10 @@ def parse_samples(meter_values: Sequence[Any], received_at: datetime, known: Rea
             if imports is None:
                 imports = []
             for value in values:
-                if value.measurand in _IMPORT:
+                measurand = value.measurand
+                if measurand is None or measurand == ENERGY_IMPORT:
                     imports.append((at, to_builtins(value)))
             sent.append((at, text))
         elif samples:
             sent.append((at, samples))
-    return make_samples(SampledReadings(sent, imports), first_at, first_raw, flags)
+    return SampledReadings(sent, imports), first_at, first_raw, flags

@@ -140,26 +140,26 @@ async def on_start_transaction(message: Message, stories: Stories) -> dict[str, 
 def parse_meter_values(message: Message) -> TransactionReported:
     payload = fields_of(message.payload)
     connector_no = parse_connector_no(payload.connectorId)
-    samples = parse_samples(payload.meterValue, message.received_at)
+    readings, at, at_raw, flags = parse_samples(payload.meterValue, message.received_at)
     transaction_id = payload.transactionId
     return report_transaction(
-        receipt=message.dated_receipt(samples.at_raw),
+        receipt=message.dated_receipt(at_raw),
         kind=_METERED,
         # 0 and -1 are what stations write outside a transaction.
         transaction_id=str(transaction_id) if transaction_id and transaction_id > 0 else None,
-        at=samples.at or message.received_at,
-        at_raw=samples.at_raw,
+        at=at or message.received_at,
+        at_raw=at_raw,
         evse_no=connector_no,
         connector_no=connector_no,
-        readings=samples.readings,
-        flags=samples.flags,
+        readings=readings,
+        flags=flags,
     )
 
 
 async def on_stop_transaction(message: Message, stories: Stories) -> dict[str, Any] | None:
     payload = message.payload
     at, at_raw, flags = parse_time(payload["timestamp"], message.received_at)
-    samples = parse_samples(payload.get("transactionData") or (), message.received_at)
+    readings, _, _, replaced = parse_samples(payload.get("transactionData") or (), message.received_at)
     id_tag = payload.get("idTag")
     answer = await stories.on_transaction(
         report_transaction(
@@ -170,11 +170,11 @@ async def on_stop_transaction(message: Message, stories: Stories) -> dict[str, A
             at_raw=at_raw,
             id_token=IdToken(value=id_tag) if id_tag else None,
             readings=(
-                *samples.readings,
+                *readings,
                 make_register(at, payload["meterStop"], TRANSACTION_END),
             ),
             stop_reason=payload.get("reason") or "Local",  # the default (OCPP 1.6 6.49)
-            flags=flags or samples.flags,
+            flags=flags or replaced,
         )
     )
     if answer.authorization is None:

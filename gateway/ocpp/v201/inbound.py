@@ -124,7 +124,7 @@ def parse_transaction_event(message: Message) -> TransactionReported:
     at, at_raw, flags = told = parse_time(payload.timestamp, received_at)
     transaction, evse, id_token = payload.transactionInfo, payload.evse, payload.idToken
     meter_values = payload.meterValue
-    samples = parse_samples(meter_values, received_at, told) if meter_values else NO_SAMPLES
+    readings, _, _, replaced = parse_samples(meter_values, received_at, told) if meter_values else NO_SAMPLES
     remote_start_id, reservation_id = transaction.remoteStartId, payload.reservationId
     return report_transaction(
         receipt=message.numbered_receipt(),
@@ -135,7 +135,7 @@ def parse_transaction_event(message: Message) -> TransactionReported:
         evse_no=parse_number_of(evse.id, "$.evse.id") if evse else None,
         connector_no=_find_connector_no(evse, "$.evse.connectorId"),
         id_token=parse_id_token(id_token) if id_token else None,
-        readings=samples.readings,
+        readings=readings,
         charging_state=CHARGING_STATES.get(transaction.chargingState),
         seq_no=_parse_seq_no(payload.seqNo),
         trigger=payload.triggerReason,
@@ -143,7 +143,7 @@ def parse_transaction_event(message: Message) -> TransactionReported:
         offline=payload.offline or False,
         remote_start_id=None if remote_start_id is None else str(remote_start_id),
         reservation_id=None if reservation_id is None else str(reservation_id),
-        flags=flags or samples.flags,
+        flags=flags or replaced,
     )
 
 
@@ -161,16 +161,16 @@ def render_transaction_answer(answer: TransactionAnswer) -> dict[str, Any] | Non
 
 def parse_meter_values(message: Message) -> TransactionReported:
     payload = fields_of(message.payload)
-    samples = parse_samples(payload.meterValue, message.received_at)
+    readings, at, at_raw, flags = parse_samples(payload.meterValue, message.received_at)
     return report_transaction(
-        receipt=message.dated_receipt(samples.at_raw),
+        receipt=message.dated_receipt(at_raw),
         kind=FactKind.METERED,
         transaction_id=None,
-        at=samples.at or message.received_at,
-        at_raw=samples.at_raw,
+        at=at or message.received_at,
+        at_raw=at_raw,
         evse_no=parse_number_of(payload.evseId, "$.evseId"),
-        readings=samples.readings,
-        flags=samples.flags,
+        readings=readings,
+        flags=flags,
     )
 
 

@@ -8,7 +8,7 @@ AT = "2026-03-01T09:00:00Z"
 
 
 def test_samples_carry_the_time_of_their_meter_value() -> None:
-    samples = parse_samples(
+    readings, at, at_raw, flags = parse_samples(
         [
             {"timestamp": AT, "sampledValue": [{"value": "1"}, {"value": ""}]},
             {"timestamp": "2026-03-01T09:01:00Z", "sampledValue": [{"value": "2"}]},
@@ -16,17 +16,19 @@ def test_samples_carry_the_time_of_their_meter_value() -> None:
         RECEIVED,
     )
 
-    assert [(reading.at.minute, reading.value) for reading in samples.readings] == [(0, 1), (1, 2)]
-    assert (samples.at, samples.at_raw, samples.flags) == (NINE, AT, ())
+    assert [(reading.at.minute, reading.value) for reading in readings] == [(0, 1), (1, 2)]
+    assert (at, at_raw, flags) == (NINE, AT, ())
 
 
 def test_samples_of_an_implausible_time_count_at_their_receipt() -> None:
-    samples = parse_samples([{"timestamp": "1970-01-01T00:00:00Z", "sampledValue": [{"value": "1"}]}], RECEIVED)
+    _, at, at_raw, flags = parse_samples(
+        [{"timestamp": "1970-01-01T00:00:00Z", "sampledValue": [{"value": "1"}]}], RECEIVED
+    )
 
-    assert (samples.at, samples.at_raw, samples.flags) == (RECEIVED, "1970-01-01T00:00:00Z", ("time_replaced",))
+    assert (at, at_raw, flags) == (RECEIVED, "1970-01-01T00:00:00Z", ("time_replaced",))
 
 
 def test_no_meter_values_are_no_samples() -> None:
-    samples = parse_samples([], RECEIVED)
+    readings, at, _, _ = parse_samples([], RECEIVED)
 
-    assert (samples.readings, samples.at) == ((), None)
+    assert (readings, at) == ((), None)
