@@ -5,7 +5,7 @@ comparison: while its delivery waits there is nothing to add, for it is rendered
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway.core.delivery import find_changed_parts, find_session_due, find_status_due
@@ -137,6 +137,8 @@ class Outbox:
         session = change.session
         told = self._told.get(session.id)
         is_final = session.sealed_cdr_id is not None or session.waiver is not None
+        if change.ledger is not None:
+            session = replace(session, ledger=change.ledger)
         if not is_final and told is not None and told.is_waiting and _is_as_told(session, told):
             return ()
         partner_id, terms = session.partner_id, session.terms

@@ -10,6 +10,7 @@ from gateway.domain.cdrs import Totals
 from gateway.domain.events import TransactionAnswer, TransactionReported
 from gateway.domain.quick import quick
 from gateway.domain.sessions import Session
+from gateway.flows.memory import Memory
 from gateway.flows.session_costs import find_cost
 
 log = structlog.get_logger(__name__)
@@ -58,18 +59,23 @@ def _with_taxes(totals: Totals | None) -> Decimal | None:
 
 
 class Saving:
-    """A message that is being saved: what its answer needs, and no more (see `ocpp.reported`)."""
+    """A message that is being saved: what its answer needs, and no more (see `ocpp.reported`).
 
-    __slots__ = ("_costs", "_received_at", "_seq_no", "_session", "_then")
+    `session` is as it was before; once the message is saved, memory has it as it is.
+    """
+
+    __slots__ = ("_costs", "_memory", "_received_at", "_seq_no", "_session", "_then")
 
     def __init__(
         self,
         costs: CostsTold,
+        memory: Memory,
         session: Session,
         event: TransactionReported,
         then: Callable[[TransactionAnswer | Exception], None],
     ) -> None:
         self._costs = costs
+        self._memory = memory
         self._session = session
         self._seq_no = event.seq_no
         self._received_at = event.receipt.received_at
@@ -78,7 +84,8 @@ class Saving:
     def on_saved(self, error: Exception | None) -> None:
         said: TransactionAnswer | Exception
         try:
-            said = self._costs.answer(self._session, self._seq_no, self._received_at) if error is None else error
+            saved = self._memory.sessions.get(self._session.id, self._session)
+            said = self._costs.answer(saved, self._seq_no, self._received_at) if error is None else error
         except Exception as fault:  # root of a task: whoever waits for the answer must be told
             log.exception("answer failed", session_id=self._session.id)
             said = fault

@@ -68,7 +68,8 @@ class Transactions:
             if step is None:
                 return await self._take(event)
             await self._store.commit((step,))
-            return self._costs.answer(step.session, event.seq_no, event.receipt.received_at)
+            saved = self._memory.sessions.get(step.session.id, step.session)
+            return self._costs.answer(saved, event.seq_no, event.receipt.received_at)
         except (RevisionConflictError, ConflictError):
             # The store knows better than memory, or what a cancelled job had written is stored by now: once more.
             session = await self._find(event)
@@ -86,7 +87,7 @@ class Transactions:
         if step is None:
             return False
 
-        saving = Saving(self._costs, step.session, event, then)
+        saving = Saving(self._costs, self._memory, step.session, event, then)
         try:
             self._store.commit_then((step,), saving.on_saved)
         except StoreDownError:
@@ -111,7 +112,7 @@ class Transactions:
         if session.sealed_cdr_id is not None or not is_new(ledger, fact) or not is_in_order(ledger, fact):
             return None
         changed = extend_ledger(ledger, fact, price_cuts_of(session.terms))
-        return _save_session(_with_ledger(session, changed), False, fact)
+        return _save_session(session, fact=fact, ledger=changed)
 
     async def _take(self, event: TransactionReported) -> TransactionAnswer:
         session = self._find_in_memory(event) or await self._find(event)

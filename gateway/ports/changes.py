@@ -15,7 +15,7 @@ from gateway.domain.profiles import SessionProfile
 from gateway.domain.remote_starts import RemoteStart
 from gateway.domain.reservations import Reservation
 from gateway.domain.retention import Kept, Key
-from gateway.domain.sessions import Fact, Session
+from gateway.domain.sessions import Fact, Ledger, Session
 from gateway.domain.stations import ConnectorStatus, Deviation, Station
 from gateway.domain.tariffs import Tariff
 from gateway.domain.tokens import LocalToken, Token, TokenStamp
@@ -44,13 +44,15 @@ class SaveSession:
 
     An update writes the fold; `write_terms` writes the rest too (terms, id_token, key, partner_id, remote_start_id, its
     transaction).  The revision guards the facts as well: who appends one has seen all before it.  `more` are facts of
-    another session that this one takes over, before `fact`.
+    another session that this one takes over, before `fact`.  `ledger` stands in the place of the session's own: almost
+    every message changes nothing else, and the store copies the session anyway.
     """
 
     session: Session
     write_terms: bool = False
     fact: Fact | None = None
     more: tuple[Fact, ...] = ()
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import sqlite
 
 from gateway.domain.ids import ConnectorKey, station_key
 from gateway.domain.quick import copier, quick
-from gateway.domain.sessions import OPEN, Session, SessionStatus, Terms
+from gateway.domain.sessions import OPEN, Ledger, Session, SessionStatus, Terms
 from gateway.errors import ConflictError, RevisionConflictError
 from gateway.ports import Page, PageAsked, SaveSession
 from gateway.store.codec import (
@@ -45,7 +45,7 @@ CLOCKS_AHEAD = timedelta(days=1)
 
 _TERMS = ObjectCodec(Terms)
 _inserted = copier(Session, Session, "created_no", "last_fact_no", "last_updated", "revision")
-_updated = copier(Session, Session, "last_fact_no", "last_updated", "revision")
+_updated = copier(Session, Session, "ledger", "last_fact_no", "last_updated", "revision")
 _save = quick(SaveSession)
 
 # --- writing ------------------------------------------------------------------------------------------------------
@@ -117,8 +117,9 @@ _UPDATE_TERMS = compiled(
 )
 
 
-Prepared = tuple[Session, bool, str, str | None, PreparedFact | None, tuple[PreparedFact, ...]]
-"""The session and `write_terms`; the ledger, the terms where they are to be written, the fact and `more`, as rendered.
+Prepared = tuple[Session, Ledger, bool, str, str | None, PreparedFact | None, tuple[PreparedFact, ...]]
+"""The session, its new ledger, `write_terms`; as rendered: the ledger, the terms where they are to be written, the fact
+and `more`.
 
 It holds no fact itself: what the many Works that wait for a commit hold crowds the processor's cache.
 """
@@ -126,36 +127,37 @@ It holds no fact itself: what the many Works that wait for a commit hold crowds 
 
 def prepare_session(change: SaveSession) -> tuple[Prepared, int]:
     session, write_terms = change.session, change.write_terms
-    ledger = render_ledger(session.ledger)
+    fold = change.ledger or session.ledger
+    ledger = render_ledger(fold)
     size = len(ledger)
     fact = None
     if change.fact is not None:
         fact = prepare_fact(change.fact)
         size += ROW_BYTES + len(fact[2])
     if session.revision and not write_terms:
-        return (session, write_terms, ledger, None, fact, ()), size
+        return (session, fold, write_terms, ledger, None, fact, ()), size
     terms = _TERMS.render(session.terms)
     more = tuple([prepare_fact(one) for one in change.more])
     size += len(terms) + sum(ROW_BYTES + len(one[2]) for one in more)
-    return (session, write_terms, ledger, terms, fact, more), size
+    return (session, fold, write_terms, ledger, terms, fact, more), size
 
 
 def apply_session(tx: Transaction, _: None, prepared: Prepared) -> SaveSession:
     """Insert or update, and append the fact.  Raises ConflictError and RevisionConflictError."""
-    session, write_terms, ledger, terms, fact, more = prepared
+    session, fold, write_terms, ledger, terms, fact, more = prepared
     if more:
         return _apply_takeover(tx, prepared)
     fact_no = session.last_fact_no if fact is None else tx.next_fact_no()
     if session.revision == 0:
-        saved = _insert(tx, session, fact_no, ledger, terms or "")
+        saved = _insert(tx, replace(session, ledger=fold), fact_no, ledger, terms or "")
     else:
         last_us, last_updated = tx.now_us, tx.now
         if last_updated <= session.last_updated:
             last_us = later(last_us, to_us(session.last_updated))
             last_updated = from_us(last_us)
-        saved = _updated(session, fact_no, last_updated, session.revision + 1)
+        saved = _updated(session, fold, fact_no, last_updated, session.revision + 1)
         if terms is None and session.sealed_cdr_id is None and session.waiver is None and tx.is_grouped:
-            tx.add(_UPDATE_HOT, _hot_row(session, fact_no, ledger, last_us))
+            tx.add(_UPDATE_HOT, _hot_row(saved, ledger, last_us))
         else:
             tx.flush()
             _update(tx, saved, ledger, terms)
@@ -166,7 +168,7 @@ def apply_session(tx: Transaction, _: None, prepared: Prepared) -> SaveSession:
 
 def _apply_takeover(tx: Transaction, prepared: Prepared) -> SaveSession:
     """Append the facts of another session, then go on as ever."""
-    session, write_terms, ledger, terms, fact, more = prepared
+    session, fold, write_terms, ledger, terms, fact, more = prepared
     last_no = session.last_fact_no
     numbered = []
     for one in more:
@@ -174,23 +176,23 @@ def _apply_takeover(tx: Transaction, prepared: Prepared) -> SaveSession:
         numbered.append((fact_no, last_no, one))
         last_no = fact_no
     session = replace(session, last_fact_no=last_no)
-    saved = apply_session(tx, None, (session, write_terms, ledger, terms, fact, ()))
+    saved = apply_session(tx, None, (session, fold, write_terms, ledger, terms, fact, ()))
     for fact_no, before_no, one in numbered:
         append_fact(tx, fact_no, saved.session.created_no, before_no, one)
     return saved
 
 
-def _hot_row(session: Session, fact_no: int, ledger: str, last_us: int) -> Row:
-    due = session.seal_due_at
+def _hot_row(saved: Session, ledger: str, last_us: int) -> Row:
+    due = saved.seal_due_at
     return (
-        session.created_no,
-        session.revision + 1,
-        fact_no,
+        saved.created_no,
+        saved.revision,
+        saved.last_fact_no,
         last_us,
-        to_us(session.ledger.started_at),
-        session.status._value_,
+        to_us(saved.ledger.started_at),
+        saved.status._value_,
         None if due is None else to_us(due),
-        session.hold,
+        saved.hold,
         ledger,
     )
 

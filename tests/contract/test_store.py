@@ -92,6 +92,17 @@ async def test_a_fact_of_who_has_not_seen_the_one_before_is_a_conflict(store: Sq
     assert [fact.key for fact in await store.load_facts("s-1")] == ["f-1", "f-2"]
 
 
+@pytest.mark.parametrize("write_terms", [False, True])
+async def test_a_ledger_that_is_given_takes_the_place_of_the_sessions(store: SqliteStore, *, write_terms: bool) -> None:
+    ledger = replace(SESSION.ledger, energy_wh=Decimal(4711), fact_count=9)
+    for session in (SESSION, await save_session(store, session_no(2))):
+        (change,) = await store.commit([SaveSession(session, write_terms, FACT, ledger=ledger)])
+
+        assert isinstance(change, SaveSession)
+        assert (change.session.ledger, change.ledger) == (ledger, None)
+        assert await store.find_session(session.id) == change.session
+
+
 async def test_each_session_has_its_own_facts_however_they_came(store: SqliteStore) -> None:
     saved = [await save_session(store, session_no(number)) for number in (1, 2)]
     for count in range(3):

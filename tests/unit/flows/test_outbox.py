@@ -106,7 +106,7 @@ def test_progress_after_a_telling_waits_for_the_interval_and_a_new_state_does_no
     assert row.delivery.due_at == NOON + MINUTE
 
     suspended = replace(SESSION.ledger, charging_state=ChargingState.SUSPENDED_EV)
-    (row,) = desk.commit(SaveSession(running(revision=3, ledger=suspended), fact=FACT))
+    (row,) = desk.commit(SaveSession(running(revision=3), fact=FACT, ledger=suspended))
 
     assert row.delivery.due_at == NOON
 

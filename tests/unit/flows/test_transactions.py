@@ -641,4 +641,5 @@ async def test_facts_and_session_are_one_work(stage: Stage) -> None:
     ((change,),) = stage.store.commits
     assert isinstance(change, SaveSession)
     assert change.fact is not None
-    assert change.session.ledger.energy_wh == 1000
+    assert change.ledger is not None
+    assert change.ledger.energy_wh == 1000

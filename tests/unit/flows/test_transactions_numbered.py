@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gateway.domain.events import TransactionAnswer
 from gateway.domain.ids import ConnectorKey
 from gateway.domain.partners import Partner, PartnerStatus
 from gateway.domain.sessions import ChargingState, Phase, SessionStatus
@@ -294,6 +295,15 @@ async def test_the_running_cost_is_told_once_in_a_while_and_the_final_one_at_the
     told = [await stage.send(event) for event in events]
 
     assert [answer.cost for answer in told] == [None, 2, None, 3, 4]
+
+
+async def test_the_running_cost_is_that_of_the_message_it_answers(stage: Stage) -> None:
+    await stage.send(started())
+
+    told = await stage.begin(updated(1, 10, 5000))
+
+    assert isinstance(told, TransactionAnswer)
+    assert told.cost == 2
 
 
 async def test_a_transaction_with_a_gap_has_no_final_cost_yet(stage: Stage) -> None:
