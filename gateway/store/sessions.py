@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import and_, bindparam, func, literal_column, null, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from gateway.domain.ids import ConnectorKey, station_key
@@ -54,12 +54,10 @@ _INSERT = insert_row(sessions, without=["created_no"])
 _INSERT_FOLD = insert_row(session_folds)
 _INSERT_TERMS = insert_row(session_terms)
 
-_HOT_NAMES = (
-    *("created_no", "revision", "last_fact_no", "last_updated_us", "started_us"),
-    *("status", "seal_due_us", "hold", "ledger"),
-)
+_HOT_NAMES = ("created_no", "revision", "last_fact_no", "last_updated_us", "started_us", "status", "ledger")
+_IDLE_NAMES = ("seal_due_us", "hold")
 _SCOPE_NAMES = ("visible_to", "party", "drivers")
-_FOLD_NAMES = (*_HOT_NAMES[1:], "sealed_cdr_id", "waiver")
+_FOLD_NAMES = (*_HOT_NAMES[1:], *_IDLE_NAMES, "sealed_cdr_id", "waiver")
 _KEY_NAMES = (
     *("station_key", "station_id", "evse_no", "connector_no", "transaction_id", "start_key"),
     *("remote_start_id", "partner_id", "started_us"),
@@ -69,13 +67,16 @@ _KEY_NAMES = (
 def _hot_upsert() -> Statement:
     """Update many folds in one run: the way for it is an INSERT that always meets its row.
 
-    Where there is none, its key has no session either and the INSERT fails.  Leaves alone the columns whose indexes a
-    message need not touch; where they did change it finds no row, and `_UPDATE_FOLD` is run instead.
+    They are of sessions that run, so what is set on others becomes NULL (as parameters, two of them cost the driver as
+    much as the rest of the row).  Where there is no row, its key has no session either and the INSERT fails.  Leaves
+    alone the columns whose indexes a message need not touch; where they did change it finds no row, and `_UPDATE_FOLD`
+    is run instead.
     """
     fresh = sqlite.insert(session_folds).values({name: bindparam(name) for name in _HOT_NAMES})
     clause = fresh.on_conflict_do_update(
         index_elements=[session_folds.c.created_no],
-        set_={name: fresh.excluded[name] for name in _HOT_NAMES if name not in ("created_no", "started_us")},
+        set_={name: fresh.excluded[name] for name in _HOT_NAMES if name not in ("created_no", "started_us")}
+        | dict.fromkeys(_IDLE_NAMES, null()),
         where=and_(
             session_folds.c.revision == fresh.excluded.revision - literal_column("1"),
             session_folds.c.started_us == fresh.excluded.started_us,
@@ -156,7 +157,7 @@ def apply_session(tx: Transaction, _: None, prepared: Prepared) -> SaveSession:
             last_us = later(last_us, to_us(session.last_updated))
             last_updated = from_us(last_us)
         saved = _updated(session, fold, fact_no, last_updated, session.revision + 1)
-        if terms is None and session.sealed_cdr_id is None and session.waiver is None and tx.is_grouped:
+        if terms is None and tx.is_grouped and _is_running(session):
             tx.add(_UPDATE_HOT, _hot_row(saved, ledger, last_us))
         else:
             tx.flush()
@@ -182,8 +183,16 @@ def _apply_takeover(tx: Transaction, prepared: Prepared) -> SaveSession:
     return saved
 
 
+def _is_running(session: Session) -> bool:
+    return (
+        session.seal_due_at is None
+        and session.hold is None
+        and session.sealed_cdr_id is None
+        and session.waiver is None
+    )
+
+
 def _hot_row(saved: Session, ledger: str, last_us: int) -> Row:
-    due = saved.seal_due_at
     return (
         saved.created_no,
         saved.revision,
@@ -191,8 +200,6 @@ def _hot_row(saved: Session, ledger: str, last_us: int) -> Row:
         last_us,
         to_us(saved.ledger.started_at),
         saved.status._value_,
-        None if due is None else to_us(due),
-        saved.hold,
         ledger,
     )
 

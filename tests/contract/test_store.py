@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -101,6 +101,22 @@ async def test_a_ledger_that_is_given_takes_the_place_of_the_sessions(store: Sql
         assert isinstance(change, SaveSession)
         assert (change.session.ledger, change.ledger) == (ledger, None)
         assert await store.find_session(session.id) == change.session
+
+
+async def test_sessions_that_wait_are_written_among_those_that_run_and_may_run_again(store: SqliteStore) -> None:
+    states: list[tuple[datetime | None, str | None]] = [(NOON, None), (None, "its plug stands nowhere"), (None, None)]
+    saved = [await save_session(store, session_no(number)) for number in range(1, 61)]
+    for turn in range(4):
+        asked = [states[(n + turn) % 3] for n in range(60)]
+        works = [
+            [SaveSession(replace(session, seal_due_at=due_at, hold=hold), fact=replace(FACT, key=f"{n}-{turn}"))]
+            for n, (session, (due_at, hold)) in enumerate(zip(saved, asked, strict=True))
+        ]
+        changes = await asyncio.gather(*(store.commit(work) for work in works))
+        saved = [change.session for (change,) in changes if isinstance(change, SaveSession)]
+
+        assert [(session.seal_due_at, session.hold) for session in saved] == asked
+        assert [await store.find_session(session.id) for session in saved] == saved
 
 
 async def test_each_session_has_its_own_facts_however_they_came(store: SqliteStore) -> None:
