@@ -12,7 +12,7 @@ _fact_from = copier(TransactionReported, Fact, "key", "received_at", "message_id
 
 
 def fact_of(event: TransactionReported) -> Fact:
-    """The event as a fact.  The key is by number and time in OCPP 2.x, by content in 1.6: a repetition has the same."""
+    """The event as a fact.  The key is by number and time in OCPP 2.x, else by content: a repetition has the same."""
     receipt = event.receipt
     key = receipt.digest if event.seq_no is None else f"{event.seq_no}:{event.kind._value_}:{event.at_raw}"
     return _fact_from(event, key, receipt.received_at, receipt.message_id)

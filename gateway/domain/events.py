@@ -21,7 +21,8 @@ from gateway.domain.tokens import Authorization, IdToken
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """How a message came in.  `digest` is the same for the same action and payload sent again ("": a number tells)."""
+    """How a message came in.  `digest` is the same for the same action and payload sent again ("": a number tells); of
+    readings it is the device's time and a checksum."""
 
     station_id: str
     received_at: datetime

@@ -1,10 +1,8 @@
 """Frozen nouns, made and copied quickly.
 
 A frozen dataclass sets each field through `object.__setattr__`, and `dataclasses.replace` goes over all of them by
-name: on the
-way of every message that adds up.  Here a function with plain assignments is written for each class; it fills an
-unfrozen
-twin of the same layout and then makes it an instance of the class itself.
+name: on the way of every message that adds up.  Here a function with plain assignments is written for each class; it
+fills an unfrozen twin of the same layout and then makes it an instance of the class itself.
 """
 
 from collections.abc import Callable
