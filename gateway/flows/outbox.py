@@ -5,7 +5,7 @@ comparison: while its delivery waits there is nothing to add, for it is rendered
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.core.delivery import find_changed_parts, find_session_due, find_status_due
@@ -24,7 +24,7 @@ from gateway.domain.deliveries import (
 )
 from gateway.domain.locations import Location
 from gateway.domain.partners import Partner
-from gateway.domain.sessions import ChargingState, Session, SessionStatus
+from gateway.domain.sessions import ChargingState, Ledger, SessionStatus
 from gateway.domain.tariffs import Tariff
 from gateway.flows.memory import Memory
 from gateway.flows.partner_book import receiver_modules
@@ -137,9 +137,8 @@ class Outbox:
         session = change.session
         told = self._told.get(session.id)
         is_final = session.sealed_cdr_id is not None or session.waiver is not None
-        if change.ledger is not None:
-            session = replace(session, ledger=change.ledger)
-        if not is_final and told is not None and told.is_waiting and _is_as_told(session, told):
+        is_as_told = told is not None and _is_as_told(session.status, change.ledger or session.ledger, told)
+        if not is_final and is_as_told and told is not None and told.is_waiting:
             return ()
         partner_id, terms = session.partner_id, session.terms
         if not self._has(partner_id, "sessions") or terms.place is None or terms.token is None:
@@ -152,7 +151,7 @@ class Outbox:
         elif change.fact is None and not change.write_terms:
             return ()
         else:
-            last_sent_at = told.sent_at if told is not None and _is_as_told(session, told) else None
+            last_sent_at = told.sent_at if is_as_told and told is not None else None
             due_at = find_session_due(session, last_sent_at, now, self._interval)
         return self._enqueue([session_subject(session.id)], partner_id, due_at=due_at)
 
@@ -236,5 +235,5 @@ class Outbox:
         ]
 
 
-def _is_as_told(session: Session, told: _Told) -> bool:
-    return told.status is session.status and told.charging_state is session.ledger.charging_state
+def _is_as_told(status: SessionStatus, ledger: Ledger, told: _Told) -> bool:
+    return told.status is status and told.charging_state is ledger.charging_state
