@@ -71,21 +71,25 @@ class Typed:
 
 
 def _reader_of(action: str, schema: Schema) -> Callable[[str], Call | None]:
-    types = _Types(schema)
+    definitions = schema.get("definitions", {})
+    types = _Types(definitions)
+    payload = types.make(schema, "Payload")
+    # What is kept of samples as it was sent must have been read through.
+    samples = _Types(definitions, is_closed=True).make(types.samples, SAMPLES)
     frame = defstruct(
         "Frame",
         [
             ("kind", Literal[CALL]),
             ("id", Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]),
             ("action", Literal[action]),
-            ("payload", types.payload),
+            ("payload", payload),
         ],
         array_like=True,
         forbid_unknown_fields=True,
         gc=False,
     )
     decode: Callable[[str], Any] = Decoder(frame).decode
-    decode_samples = Decoder(types.samples).decode
+    decode_samples = Decoder(samples).decode
 
     def read(text: str) -> Any:
         try:
@@ -101,31 +105,34 @@ def _reader_of(action: str, schema: Schema) -> Callable[[str], Call | None]:
 
 
 class _Types:
-    """The types of a schema; absent fields are None.  Raises NotImplementedError for what they could not hold to.
+    """Makes the types of a schema; absent fields are None.  Raises NotImplementedError for what they could not hold to.
 
-    Samples are left as raw text in the payload and have a type of their own.  That knows no open objects: what is kept
-    of them as it was sent must have been read through.
+    Samples are left as raw text, and `samples` is their schema once it was met.  `is_closed`: no object may have fields
+    that the schema does not name.
     """
 
-    def __init__(self, schema: Schema) -> None:
-        self._definitions: Mapping[str, Schema] = schema.get("definitions", {})
+    def __init__(self, definitions: Mapping[str, Schema], *, is_closed: bool = False) -> None:
+        self._definitions = definitions
+        self._is_closed = is_closed
         self._objects: dict[str, Any] = {}
-        self._is_sampled = False
-        self.samples: Any = None
-        self.payload = self._type_of(schema, "Payload")
+        self.samples: Schema = {}
 
-    def _type_of(self, schema: Schema, name: str) -> Any:
+    def make(self, schema: Schema, name: str) -> Any:
+        """The type of a schema; `name` is for those that have none of their own."""
         if "$ref" in schema:
             name = schema["$ref"].removeprefix("#/definitions/")
             schema = self._definitions[name]
         rest = set(schema) - _IDLE_KEYWORDS
         match schema["type"]:
             case "object":
-                return self._object_of(schema, name, rest)
+                _hold_to(rest, "properties", "required", "additionalProperties")
+                if name not in self._objects:
+                    self._objects[name] = self._make_object(schema, name)
+                return self._objects[name]
             case "array":
                 _hold_to(rest, "items", "additionalItems", "minItems", "maxItems")
                 length = Meta(min_length=schema.get("minItems"), max_length=schema.get("maxItems"))
-                return Annotated[list[self._type_of(schema["items"], name)], length]  # type: ignore[misc]
+                return Annotated[list[self.make(schema["items"], name)], length]  # type: ignore[misc]
             case "string" if "enum" in schema:
                 _hold_to(rest, "enum", "additionalProperties")
                 return Literal[tuple(schema["enum"])]
@@ -145,32 +152,19 @@ class _Types:
             case kind:
                 raise NotImplementedError(f"a schema has the type {kind}")
 
-    def _object_of(self, schema: Schema, name: str, rest: set[str]) -> Any:
-        _hold_to(rest, "properties", "required", "additionalProperties")
-        key = f"{name} of samples" if self._is_sampled else name
-        if key not in self._objects:
-            is_closed = self._is_sampled or schema.get("additionalProperties") is False
-            required = schema.get("required", ())
-            fields = [(each, self._field_of(part, each)) for each, part in schema["properties"].items()]
-            self._objects[key] = defstruct(
-                name,
-                sorted(
-                    [field if field[0] in required else (*field, None) for field in fields],
-                    key=lambda field: len(field),
-                ),
-                forbid_unknown_fields=is_closed,
-                omit_defaults=True,
-                gc=False,
-            )
-        return self._objects[key]
-
-    def _field_of(self, schema: Schema, name: str) -> Any:
-        if name != SAMPLES:
-            return self._type_of(schema, name)
-        self._is_sampled = True
-        self.samples = self._type_of(schema, name)
-        self._is_sampled = False
-        return Raw
+    def _make_object(self, schema: Schema, name: str) -> Any:
+        required: list[Any] = []
+        optional: list[Any] = []
+        for field, part in schema["properties"].items():
+            if field == SAMPLES:
+                self.samples = part
+            kind = Raw if field == SAMPLES else self.make(part, field)
+            if field in schema.get("required", ()):
+                required.append((field, kind))
+            else:
+                optional.append((field, kind, None))
+        is_closed = self._is_closed or schema.get("additionalProperties") is False
+        return defstruct(name, [*required, *optional], forbid_unknown_fields=is_closed, omit_defaults=True, gc=False)
 
 
 def _hold_to(keywords: Iterable[str], *known: str) -> None:
