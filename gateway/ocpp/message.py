@@ -107,24 +107,20 @@ class Message:
 
     def numbered_receipt(self) -> Receipt:
         """The same of a message that is known again by its number (OCPP 2.x seqNo): it needs no digest."""
-        return _new_receipt(
-            station_id=self.seat.station_id,
-            received_at=self.received_at,
-            message_id=self.id,
-            action=self.action,
-            digest="",
-        )
+        return self._receipt_with("")
 
     def dated_receipt(self, at_raw: str) -> Receipt:
         """The same of readings, which are known again by the device's time: a checksum is enough to tell apart what was
         told of one moment, and costs a fifth of a digest."""
-        told = _told(self.id, self.action, self.text)
+        return self._receipt_with(f"{at_raw}:{crc32(_told(self.id, self.action, self.text)):08x}")
+
+    def _receipt_with(self, digest: str) -> Receipt:
         return _new_receipt(
             station_id=self.seat.station_id,
             received_at=self.received_at,
             message_id=self.id,
             action=self.action,
-            digest=f"{at_raw}:{crc32(told):08x}",
+            digest=digest,
         )
 
     def notice(self, kind: NoticeKind, summary: str, at: datetime | None = None, body: Any = None) -> NoticeReported:
