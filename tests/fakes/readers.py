@@ -1,11 +1,14 @@
 """Who reads what a command prints, or does not."""
 
 import contextlib
+import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import pytest
 
 
 @contextlib.contextmanager
@@ -15,6 +18,19 @@ def nobody_reads() -> Iterator[int]:
     os.close(reading)
     yield writing
     os.close(writing)
+
+
+def printed_in_ascii(monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]) -> bytes:
+    """What a command prints that is run in this process, at a terminal without any sign beyond ASCII, until it exits
+    well."""
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    with pytest.raises(SystemExit) as stopped:
+        run()
+    terminal.flush()
+    assert stopped.value.code == 0
+    printed: bytes = terminal.buffer.getvalue()  # type: ignore[attr-defined]
+    return printed
 
 
 def run_module(module: str, *argv: str, buffers: bool = True, **streams: Any) -> subprocess.CompletedProcess[str]:
