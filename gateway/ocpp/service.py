@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Final
 
-from msgspec import Struct
-
 from gateway.domain.events import MessageQuarantined, TransactionReported
 from gateway.domain.stations import Admission, Deviation
 from gateway.errors import WireError
@@ -43,7 +41,7 @@ class Service:
             return await self._refuse_unaccepted(version, seat, call, text, received_at)
         payload = call.payload
         problems: tuple[Problem, ...] = ()
-        if not isinstance(payload, Struct) and not version.schemas.requests[action].is_valid(payload):
+        if not version.schemas.may_be_served(action, payload):
             mended = mend(version.schemas.requests[action], payload, self._settings.unknown_fields)
             if isinstance(mended, Unfit):
                 return await self.answer_unusable(
@@ -68,11 +66,10 @@ class Service:
         report = version.reports.get(call.action)
         if report is None or self._stories.admission_of(seat.station_id) is not _ACCEPTED:
             return None
-        action, payload = call.action, call.payload
-        if not isinstance(payload, Struct) and not version.schemas.requests[action].is_valid(payload):
+        if not version.schemas.may_be_served(call.action, call.payload):
             return None
         try:
-            event = report.parse(Message(seat, received_at, call.id, action, payload, text))
+            event = report.parse(Message(seat, received_at, call.id, call.action, call.payload, text))
         except WireError:
             return None
         return event, report.render

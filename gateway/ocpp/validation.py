@@ -14,6 +14,7 @@ import jsonschema_rs
 import orjson
 from jsonschema_rs import ValidationError
 from jsonschema_rs import ValidationErrorKind as Kind
+from msgspec import Struct
 
 from gateway.ocpp.frames import Fault
 from gateway.ocpp.typed import Typed
@@ -43,6 +44,10 @@ class Schemas:
     requests: Mapping[str, Validator]
     replies: Mapping[str, Validator]
     typed: Typed
+
+    def may_be_served(self, action: str, payload: Any) -> bool:
+        """Is it the payload of a request as the schema has it?  A typed one was read by the schema."""
+        return isinstance(payload, Struct) or self.requests[action].is_valid(payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +79,21 @@ class Unfit:
         return f"{self.path}: {self.problem}"
 
 
+def read_schemas(package: str) -> dict[str, dict[str, Any]]:
+    """The JSON schemas of one version, by the names of their files: an action and perhaps `Request` or `Response`."""
+    return {
+        file.name.removesuffix(".json"): orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+        for file in (files("ocpp") / package / "schemas").iterdir()
+        if file.name.endswith(".json")
+    }
+
+
 def load_schemas(package: str, request_suffix: str, typed: Iterable[str]) -> Schemas:
     """Compile the schemas of one version: `package` is `v16`, `v201` or `v21`, `request_suffix` "" or "Request".
 
     `typed` names the actions whose calls come all day.
     """
-    schemas: dict[str, dict[str, Any]] = {}
-    for file in (files("ocpp") / package / "schemas").iterdir():
-        if file.name.endswith(".json"):
-            schemas[file.name.removesuffix(".json")] = orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    schemas = read_schemas(package)
     compiled = {name: jsonschema_rs.validator_for(one, validate_formats=False) for name, one in schemas.items()}
     replies = {name.removesuffix("Response"): one for name, one in compiled.items() if name.endswith("Response")}
     return Schemas(
